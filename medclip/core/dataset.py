@@ -1,0 +1,108 @@
+"""What every data set offers: records in a fixed order, an index of what is known about them, and labels by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from medclip.core.errors import LabelError
+from medclip.core.sample import Sample
+
+__all__ = ["Dataset", "LabelTable", "RecordInfo"]
+
+
+@dataclass(frozen=True)
+class RecordInfo:
+    """What is known about a record before its signal is read.
+
+    Args:
+        record_id: Identifier inside the data set.
+        patient_id: Identifier of the patient inside the data set; keeps a patient's records on one side of a split.
+        report: Report text as the data set gives it, or None.
+        fold: Official fold or split name as text, or None.
+        attributes: Age in years, sex, device and the like.
+    """
+
+    record_id: str
+    patient_id: str
+    report: str | None
+    fold: str | None
+    attributes: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelTable:
+    """Labels of many records.
+
+    Args:
+        codes: One code per column, as the label set spells them.
+        values: float32 ``(n_records, n_codes)``: 1.0 present, 0.0 absent, nan not assessed.
+    """
+
+    codes: tuple[str, ...]
+    values: np.ndarray
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 2 or self.values.shape[1] != len(self.codes):
+            raise LabelError(
+                "a label table needs one column per code",
+                received=f"{len(self.codes)} codes, array of shape {self.values.shape}",
+            )
+
+    def select(self, codes: Sequence[str]) -> LabelTable:
+        """Return the columns named, in that order; alignment is by name and never by position.
+
+        Raises:
+            LabelError: A code is not in the table.
+        """
+        unknown = [code for code in codes if code not in self.codes]
+        if unknown:
+            raise LabelError("codes are not in the label table", received=unknown, allowed=self.codes)
+        columns = [self.codes.index(code) for code in codes]
+        return LabelTable(tuple(codes), self.values[:, columns])
+
+    def rows(self, indices: Sequence[int] | np.ndarray) -> LabelTable:
+        """Return some rows."""
+        return LabelTable(self.codes, self.values[np.asarray(indices, dtype=np.int64)])
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """Records of one modality in a fixed order."""
+
+    @property
+    def name(self) -> str:
+        """Name as on the command line."""
+
+    @property
+    def modality(self) -> str:
+        """Name of its modality."""
+
+    @property
+    def version(self) -> str:
+        """Version of the data, from its card."""
+
+    @property
+    def records(self) -> Sequence[RecordInfo]:
+        """What is known of each record, in order."""
+
+    @property
+    def label_sets(self) -> tuple[str, ...]:
+        """Names of the label sets that ``labels`` answers."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Sample:
+        """Read one record."""
+
+    def __iter__(self) -> Iterator[Sample]: ...
+
+    def labels(self, label_set: str) -> LabelTable:
+        """Labels of all records in a label set.
+
+        Raises:
+            LabelError: The data set does not carry that label set.
+        """

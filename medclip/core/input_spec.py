@@ -1,0 +1,90 @@
+"""What a trained encoder expects of its input, and the one path that gets any sample there.
+
+An input specification travels inside the bundle. Training, evaluation, the command line and the notebook all call
+its ``prepare``, so a model cannot be fed at the wrong rate, in the wrong channel order or in the wrong unit.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+
+from medclip.core.errors import BundleError
+from medclip.core.sample import Sample
+
+__all__ = ["InputSpec", "PreparedBatch", "PreparedInput", "input_spec_from_dict"]
+
+# One entry per kind of array, not per modality: kind -> "module:class".
+_KINDS = {"waveform": "medclip.core.waveform_spec:WaveformSpec"}
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedInput:
+    """One sample as an encoder takes it.
+
+    Args:
+        values: float32 in the specification's shape, without NaN; absent parts are 0.
+        mask: bool over the last axis of ``values``; False where it is padding.
+        notes: One line for each thing that was done to the recording and that its reader should know.
+    """
+
+    values: np.ndarray
+    mask: np.ndarray
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedBatch:
+    """Several prepared samples, stacked along a first axis; ``notes`` has one tuple per sample."""
+
+    values: np.ndarray
+    mask: np.ndarray
+    notes: tuple[tuple[str, ...], ...]
+
+
+@runtime_checkable
+class InputSpec(Protocol):
+    """What any input specification offers; one implementation per kind of array."""
+
+    kind: ClassVar[str]
+
+    @property
+    def modality(self) -> str:
+        """Name of the modality folder whose samples it prepares."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of ``values`` for one sample."""
+
+    def prepare(self, sample: Sample) -> PreparedInput:
+        """Bring one sample into the expected form, or raise ``SignalError``."""
+
+    def prepare_batch(self, samples: Sequence[Sample]) -> PreparedBatch:
+        """Same as stacking ``prepare`` of each sample, and faster for samples of one layout."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types for ``bundle.json``; ``input_spec_from_dict`` reads them back."""
+
+
+def input_spec_from_dict(described: Mapping[str, Any]) -> InputSpec:
+    """Rebuild an input specification from the plain types that ``to_dict`` wrote.
+
+    Raises:
+        BundleError: The kind is unknown or a field is missing or malformed.
+    """
+    fields = dict(described)
+    kind = fields.pop("kind", None)
+    if kind not in _KINDS:
+        raise BundleError(
+            "unknown kind of input specification", received=kind, allowed=sorted(_KINDS), action="update medclip"
+        )
+    module, _, name = _KINDS[kind].partition(":")
+    try:
+        spec: InputSpec = getattr(importlib.import_module(module), name)(**fields)
+    except (TypeError, ValueError) as error:
+        raise BundleError(f"malformed {kind} input specification ({error})") from error
+    return spec

@@ -1,0 +1,92 @@
+"""The findings that a data set or a clinic asks about, by code."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from medclip.core.errors import LabelError
+from medclip.core.modality import find_label_set_file
+
+__all__ = ["Finding", "LabelSet"]
+
+_POLARITIES = ("abnormal", "normal", "neutral")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that may be present in a recording.
+
+    Args:
+        code: As the data set spells it.
+        name: Preferred term, lower case except for proper names.
+        parent: Code of the broader finding in the same data set, or empty.
+        polarity: ``abnormal`` (presence needs attention), ``normal`` (presence is good news) or ``neutral``.
+    """
+
+    code: str
+    name: str
+    parent: str = ""
+    polarity: str = "abnormal"
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """An ordered list of findings under one name.
+
+    >>> labels = LabelSet("demo", "demo", (Finding("AFIB", "atrial fibrillation"), Finding("SR", "sinus rhythm")))
+    >>> labels.codes
+    ('AFIB', 'SR')
+    """
+
+    name: str
+    modality: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Codes in order."""
+        return tuple(finding.code for finding in self.findings)
+
+    def __len__(self) -> int:
+        return len(self.findings)
+
+    def finding(self, code: str) -> Finding:
+        """Return one finding by its code, or raise ``LabelError``."""
+        for finding in self.findings:
+            if finding.code == code:
+                return finding
+        raise LabelError(f"label set {self.name} has no such code", received=code, allowed=self.codes)
+
+    @classmethod
+    def load(cls, name: str) -> LabelSet:
+        """Load a shipped label set by name.
+
+        Raises:
+            LabelError: There is no label set of that name, or its file is malformed.
+        """
+        modality, path = find_label_set_file(name)
+        return cls.read(path, name=name, modality=modality.name)
+
+    @classmethod
+    def read(cls, path: Path, *, name: str, modality: str) -> LabelSet:
+        """Read a CSV file with the columns code, name, parent and polarity.
+
+        Raises:
+            LabelError: A column is missing, a code is doubled or a polarity is unknown.
+        """
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            lacking = {"code", "name", "parent", "polarity"} - set(reader.fieldnames or ())
+            if lacking:
+                raise LabelError(f"label set file {path} lacks columns", received=reader.fieldnames, allowed=lacking)
+            findings = tuple(Finding(row["code"], row["name"], row["parent"], row["polarity"]) for row in reader)
+        codes = [finding.code for finding in findings]
+        doubled = {code for code in codes if codes.count(code) > 1}
+        if doubled or not codes:
+            raise LabelError(f"label set file {path} needs every code once", received=doubled or "no code")
+        odd = {finding.polarity for finding in findings} - set(_POLARITIES)
+        if odd:
+            raise LabelError(f"label set file {path} has unknown polarities", received=odd, allowed=_POLARITIES)
+        return cls(name, modality, findings)
