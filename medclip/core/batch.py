@@ -24,7 +24,8 @@ class Batch:
         text_ids: ``(B,)`` int64, row of each record's report in the ``TextTable`` of the data; -1 for no report.
             Texts are tokenised or embedded once per distinct text, not once per record and epoch.
         pair_ids: ``(B,)`` int64; records whose reports say the same share an id, so that duplicates are not negatives.
-        labels: ``(B, C)`` float32 with nan for not assessed, or None.
+        statement_ids: ``(S,)`` int64, rows of the distinct statements that the reports of this batch make.
+        statement_of: ``(B, S)`` bool, which record's report makes which statement.
         record_ids: One identifier per record.
     """
 
@@ -32,9 +33,10 @@ class Batch:
     masks: Mapping[str, Tensor]
     text_ids: Tensor
     pair_ids: Tensor
+    statement_ids: Tensor
+    statement_of: Tensor
     record_ids: tuple[str, ...]
     present: Mapping[str, Tensor] = field(default_factory=dict)
-    labels: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.record_ids)

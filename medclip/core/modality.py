@@ -202,12 +202,12 @@ def sniff(path: Path) -> Format:
     )
 
 
-def find_dataset(name: str) -> DatasetFactory:
-    """Return a data set's factory by name, ``-`` and ``_`` being the same; or raise ``DatasetError``."""
+def find_dataset(name: str) -> tuple[Modality, DatasetFactory]:
+    """Return a data set's modality and factory by name, ``-`` and ``_`` being the same; or raise ``DatasetError``."""
     wanted = name.lower().replace("-", "_")
     for modality in discover().values():
         if wanted in modality.dataset_names():
-            return modality.dataset(wanted)
+            return modality, modality.dataset(wanted)
     known = sorted(found for modality in discover().values() for found in modality.dataset_names())
     raise DatasetError("unknown data set", received=name, allowed=known)
 
@@ -252,7 +252,9 @@ def _read_head(path: Path) -> bytes:
     except FileNotFoundError as error:
         raise FormatError(f"{path} does not exist", action="check the path") from error
     except OSError as error:
-        raise FormatError(f"{path} cannot be read ({error.strerror})", action="check the path and its rights") from error
+        raise FormatError(
+            f"{path} cannot be read ({error.strerror})", action="check the path and its rights"
+        ) from error
     if not head:
         raise FormatError(f"{path} is empty", received="0 bytes", action="copy the file again from its source")
     return head

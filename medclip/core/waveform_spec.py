@@ -251,8 +251,8 @@ def _scale(values: np.ndarray, scaling: Scaling) -> np.ndarray:
     if scaling == "minmax":
         low = values.min(axis=(1, 2), keepdims=True)
         span = values.max(axis=(1, 2), keepdims=True) - low
-        return (values - low) / np.where(span > 0, span, 1.0)
-    if scaling == "zscore":
+        values = (values - low) / np.where(span > 0, span, 1.0)
+    elif scaling == "zscore":
         deviation = values.std(axis=-1, keepdims=True)
-        return (values - values.mean(axis=-1, keepdims=True)) / np.where(deviation > 0, deviation, 1.0)
+        values = (values - values.mean(axis=-1, keepdims=True)) / np.where(deviation > 0, deviation, 1.0)
     return values

@@ -1,0 +1,1 @@
+"""medclip: medical multimodal foundation models. Research use only; not a medical device."""

@@ -1,0 +1,210 @@
+"""Pairs of recordings and reports for training."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from medclip.core.cache import cache_folder
+from medclip.core.errors import ConfigError, DatasetError
+from medclip.core.input_spec import InputSpec
+from medclip.core.modality import find_dataset
+from medclip.data.loader import BatchSampler, ResumableLoader
+from medclip.data.pack import pack
+from medclip.data.pairs import PairDataset, usable_records
+from medclip.core.splits import patient_split
+from medclip.data.store import PackedStore
+from medclip.data.texts import NO_TEXT, TextTable
+from medclip.modalities.report.pipeline import ReportPipeline
+
+__all__ = ["PairDataModule"]
+
+_log = logging.getLogger(__name__)
+
+
+class PairDataModule(L.LightningDataModule):
+    """Recordings with their reports, from a packed store that is made on first use.
+
+    Args:
+        dataset: Name of the data set.
+        root: Its folder; None for a generated data set, or if ``store`` exists already.
+        dataset_options: Further options of the data set, such as ``sampling_rate_hz``.
+        store: Where the packed store lies or shall lie; None keeps it below the cache folder.
+        spec: Changes to the modality's default input specification, such as ``{sampling_rate_hz: 100}``.
+        reports: What makes the reports readable.
+        near_duplicates: Whether reports that differ only in the order of statements count as equal.
+        train_folds: Folds to train on; None takes all that are neither for validation nor for test.
+        val_folds: Folds to validate on. Empty sets ``validation_share`` of the training patients aside instead.
+        test_folds: Folds for ``medclip test``.
+        validation_share: Share of the training patients to validate on if ``val_folds`` is empty.
+        batch_size: Records per batch and process.
+        n_workers: Worker processes of the loader; 0 is fastest on few cores.
+        keep_in_memory_mb: Prepared inputs are kept in memory up to this size; worth it when the specification
+            resamples. Ignored with worker processes.
+        seed: Of the order of batches and of the validation share.
+
+    Raises:
+        ConfigError: The settings contradict each other or the data set.
+    """
+
+    def __init__(
+        self,
+        dataset: str,
+        *,
+        root: str | None = None,
+        dataset_options: dict[str, Any] | None = None,
+        store: str | None = None,
+        spec: dict[str, Any] | None = None,
+        reports: ReportPipeline | None = None,
+        near_duplicates: bool = True,
+        train_folds: Sequence[int | str] | None = None,
+        val_folds: Sequence[int | str] = (),
+        test_folds: Sequence[int | str] = (),
+        validation_share: float = 0.05,
+        batch_size: int = 64,
+        n_workers: int = 0,
+        keep_in_memory_mb: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if batch_size < 2:
+            raise ConfigError("contrastive training needs batches of at least 2", received=batch_size)
+        if not 0.0 <= validation_share < 1.0:
+            raise ConfigError("validation_share is out of range", received=validation_share, allowed="0 up to below 1")
+        self.dataset = dataset
+        self.root = root
+        self.dataset_options = dict(dataset_options or {})
+        self.store_folder = Path(store) if store else None
+        self.spec = _spec(dataset, spec or {})
+        self.reports = reports or ReportPipeline(translate_to=None, normalise=False)
+        self.near_duplicates = near_duplicates
+        self.train_folds = None if train_folds is None else _texts(train_folds)
+        self.val_folds = _texts(val_folds)
+        self.test_folds = _texts(test_folds)
+        self.validation_share = validation_share
+        self.batch_size = batch_size
+        self.n_workers = n_workers
+        self.keep_in_memory_mb = 0 if n_workers else keep_in_memory_mb
+        self.seed = seed
+        self._parts: dict[str, PairDataset] = {}
+        self._check_folds()
+
+    def _check_folds(self) -> None:
+        shared = (set(self.train_folds or ()) & {*self.val_folds, *self.test_folds}) | (
+            set(self.val_folds) & set(self.test_folds)
+        )
+        if shared:
+            raise ConfigError(
+                "a fold serves two purposes", received=sorted(shared), action="give each fold to one of train, val, test"
+            )
+
+    def prepare_data(self) -> None:
+        """Pack the data set unless that has been done; runs on one process only."""
+        self._store()
+
+    def setup(self, stage: str) -> None:
+        """Read the index, process the reports and divide the records."""
+        if self._parts:
+            return
+        store = self._store()
+        self.texts = TextTable.build(store.column("report"), self.reports, near_duplicates=self.near_duplicates)
+        self.store_digest = store.digest()
+        with_text = np.flatnonzero(self.texts.report_rows != NO_TEXT)
+        if len(with_text) < len(store):
+            _log.info("%d of %d records have no report to learn from", len(store) - len(with_text), len(store))
+        records = usable_records(store, with_text, self.spec)
+        for part, members in self._divide(store, records).items():
+            self._parts[part] = PairDataset(store, members, self.spec, self.texts, keep_mb=self.keep_in_memory_mb)
+
+    def training_texts(self) -> list[str]:
+        """Reports of the training records; the vocabulary of a new text encoder is learned from these alone."""
+        return self.texts.reports(self._parts["train"].records.tolist())
+
+    def train_dataloader(self) -> ResumableLoader:
+        """Batches in a new order each epoch."""
+        return self._loader("train", shuffle=True)
+
+    def val_dataloader(self) -> ResumableLoader | list[ResumableLoader]:
+        """Batches in the order of the records; an empty list if nothing is set aside."""
+        return self._loader("val", shuffle=False) if len(self._parts["val"]) else []
+
+    def test_dataloader(self) -> ResumableLoader:
+        """Batches of the test folds."""
+        return self._loader("test", shuffle=False)
+
+    def predict_dataloader(self) -> ResumableLoader:
+        """Batches of the test folds, or of all records if there are none."""
+        return self._loader("test" if self.test_folds else "all", shuffle=False)
+
+    def _loader(self, part: str, *, shuffle: bool) -> ResumableLoader:
+        dataset = self._parts[part]
+        if len(dataset) == 0:
+            raise ConfigError(f"no records for {part}", action=f"name {part}_folds in the recipe")
+        sampler = BatchSampler(len(dataset), self.batch_size, shuffle=shuffle, seed=self.seed)
+        return ResumableLoader(
+            dataset, sampler, n_workers=self.n_workers, pin_memory=torch.cuda.is_available()
+        )
+
+    def _divide(self, store: PackedStore, records: np.ndarray) -> dict[str, np.ndarray]:
+        folds = np.array([str(fold) for fold in store.column("fold")])
+        for wanted in {*(self.train_folds or ()), *self.val_folds, *self.test_folds} - set(folds.tolist()):
+            raise ConfigError(f"{store.name} has no such fold", received=wanted, allowed=sorted(set(folds.tolist())))
+        held_out = [*self.val_folds, *self.test_folds]
+        train = ~np.isin(folds, held_out) if self.train_folds is None else np.isin(folds, self.train_folds)
+        val = np.isin(folds, self.val_folds)
+        if not self.val_folds and self.validation_share:
+            shares = {"train": 1.0 - self.validation_share, "validation": self.validation_share}
+            patients = store.column("patient_id")
+            aside = np.array([patient_split(patient, self.seed, fractions=shares) == "validation" for patient in patients])
+            train, val = train & ~aside, train & aside
+        self._check_patients(store, train, val | np.isin(folds, self.test_folds))
+        members = {"train": train, "val": val, "test": np.isin(folds, self.test_folds), "all": np.ones(len(store), bool)}
+        return {part: records[chosen[records]] for part, chosen in members.items()}
+
+    def _check_patients(self, store: PackedStore, train: np.ndarray, held_out: np.ndarray) -> None:
+        patients = np.array(store.column("patient_id"))
+        shared = len(set(patients[train].tolist()) & set(patients[held_out].tolist()))
+        if shared:
+            raise DatasetError(
+                f"{shared} patients of {store.name} would be trained on and evaluated on",
+                action="choose folds that keep a patient's records together",
+            )
+
+    def _store(self) -> PackedStore:
+        folder = self.store_folder or cache_folder() / "stores" / f"{self.dataset}-{self._options_digest()}"
+        if (folder / "store.json").is_file():
+            return PackedStore(folder)
+        dataset = find_dataset(self.dataset)[1].open(self.root, **self.dataset_options)
+        with tqdm(total=len(dataset), desc=f"packing {self.dataset}", unit=" records", disable=None) as bar:
+            return pack(dataset, folder, progress=lambda done, _: bar.update(done - bar.n))
+
+    def _options_digest(self) -> str:
+        described = {"root": str(Path(self.root).resolve()) if self.root else None, "options": self.dataset_options}
+        return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _spec(dataset: str, changes: Mapping[str, Any]) -> InputSpec:
+    """Return the default specification of the data set's modality with the recipe's changes."""
+    default: Any = find_dataset(dataset)[0].default_input_spec()
+    known = {entry.name for entry in dataclasses.fields(default)}
+    unknown = set(changes) - known
+    if unknown:
+        raise ConfigError("unknown field of the input specification", received=unknown, allowed=sorted(known))
+    spec: InputSpec = dataclasses.replace(default, **changes)
+    return spec
+
+
+def _texts(folds: Sequence[int | str]) -> tuple[str, ...]:
+    return tuple(str(fold) for fold in folds)
+
+

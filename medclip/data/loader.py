@@ -1,0 +1,140 @@
+"""Batches in an order that can be interrupted and continued."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch.distributed as distributed
+from torch.utils.data import DataLoader, Sampler
+
+from medclip.core.batch import Batch
+from medclip.core.errors import ConfigError
+from medclip.data.pairs import PairDataset
+
+__all__ = ["BatchSampler", "ResumableLoader"]
+
+
+class BatchSampler(Sampler[list[int]]):
+    """Batches of record numbers; the order follows from seed and epoch alone.
+
+    With several processes each takes its share of every batch, so that ``batch_size`` is that of one process and the
+    order does not depend on their number.
+
+    Args:
+        n_records: Records to draw from.
+        batch_size: Records per batch and process.
+        shuffle: New order every epoch. Then the last, smaller batch is dropped: contrastive losses of batches of
+            different sizes are not comparable. In order, it is kept (dropped only if processes would get unequal
+            shares).
+        seed: Another seed, another order.
+
+    Raises:
+        ConfigError: There are fewer records than one batch, with ``shuffle``.
+    """
+
+    def __init__(self, n_records: int, batch_size: int, *, shuffle: bool, seed: int = 0) -> None:
+        self.n_records = n_records
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.seed = seed
+        self.epoch = 0
+        if shuffle and len(self) == 0:
+            raise ConfigError(
+                "fewer training records than one batch",
+                received=f"{n_records} records, batches of {batch_size} on {_n_processes()} process(es)",
+                action="lower data.batch_size",
+            )
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose order comes next; Lightning calls this."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        whole, rest = divmod(self.n_records, self.batch_size * _n_processes())
+        return whole + (1 if rest and not self.shuffle and _n_processes() == 1 else 0)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = np.arange(self.n_records)
+        if self.shuffle:
+            np.random.default_rng((self.seed, self.epoch)).shuffle(order)
+        step = self.batch_size * _n_processes()
+        for number in range(len(self)):
+            members = order[number * step : (number + 1) * step]
+            yield members[_process() :: _n_processes()].tolist()
+
+
+class ResumableLoader(DataLoader[Batch]):
+    """A data loader that knows how far it is; Lightning stores that in checkpoints and gives it back.
+
+    Args:
+        dataset: Where the batches come from.
+        sampler: Their order.
+        n_workers: Worker processes. 0 is fastest for a packed store on few cores: a batch is made in a few
+            milliseconds, and sending it between processes costs more than that.
+        pin_memory: Use page-locked memory, for a GPU.
+    """
+
+    def __init__(
+        self, dataset: PairDataset, sampler: BatchSampler, *, n_workers: int = 0, pin_memory: bool = False
+    ) -> None:
+        self._order = sampler
+        self._remaining = _Remaining(sampler)
+        self._n_delivered = 0
+        super().__init__(
+            dataset,  # type: ignore[arg-type]
+            batch_sampler=self._remaining,
+            num_workers=n_workers,
+            collate_fn=_already_a_batch,
+            pin_memory=pin_memory,
+            persistent_workers=False,
+        )
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        self._n_delivered = self._remaining.n_skipped
+        for batch in super().__iter__():
+            self._n_delivered += 1
+            yield batch
+        self._remaining.n_skipped = 0
+        self._n_delivered = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Epoch and number of batches delivered."""
+        return {"epoch": self._order.epoch, "n_delivered": self._n_delivered}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue behind the batch that was delivered last."""
+        self._order.epoch = int(state["epoch"])
+        self._remaining.n_skipped = int(state["n_delivered"])
+
+
+class _Remaining:
+    """The batches of a sampler after the first few; ``sampler`` is where Lightning looks for ``set_epoch``."""
+
+    def __init__(self, sampler: BatchSampler) -> None:
+        self.sampler = sampler
+        self.n_skipped = 0
+
+    def __len__(self) -> int:
+        return len(self.sampler)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for number, members in enumerate(self.sampler):
+            if number >= self.n_skipped:
+                yield members
+
+
+def _already_a_batch(batch: Any) -> Any:
+    return batch
+
+
+def _n_processes() -> int:
+    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
+
+
+def _process() -> int:
+    return distributed.get_rank() if _n_processes() > 1 else 0

@@ -1,0 +1,1 @@
+"""Networks that turn prepared arrays and texts into vectors; named by dimension, never by organ."""

@@ -1,0 +1,63 @@
+"""Modules that remember how they were built, so that a bundle can build them again."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from typing import Any
+
+from medclip.core.errors import BundleError
+
+__all__ = ["Configurable", "build", "describe"]
+
+_ENTRY_POINT_GROUP = "medclip.encoders"
+
+
+class Configurable:
+    """Mix-in, named before ``nn.Module``, that keeps the arguments of the constructor.
+
+    The arguments must be plain types (numbers, text, None, lists and dictionaries of these).
+    """
+
+    _arguments: dict[str, Any]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Configurable:
+        """Make the object and note the arguments that its ``__init__`` is about to get."""
+        self = super().__new__(cls)
+        bound = inspect.signature(cls.__init__).bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        object.__setattr__(self, "_arguments", dict(list(bound.arguments.items())[1:]))
+        return self
+
+
+def describe(module: Configurable) -> dict[str, Any]:
+    """Return ``{"class": "package.module:Name", "arguments": {...}}`` in plain types."""
+    cls = type(module)
+    return {"class": f"{cls.__module__}:{cls.__qualname__}", "arguments": dict(module._arguments)}
+
+
+def build(described: Mapping[str, Any]) -> Any:
+    """Build a module from what ``describe`` returned.
+
+    Only classes of medclip and of packages that declare themselves under the entry point group ``medclip.encoders``
+    are imported, so that a bundle cannot name arbitrary code.
+
+    Raises:
+        BundleError: The class is unknown or does not take the arguments.
+    """
+    module, _, name = str(described.get("class", "")).partition(":")
+    packages = ["medclip"] + [entry.value.partition(":")[0] for entry in entry_points(group=_ENTRY_POINT_GROUP)]
+    if module.split(".")[0] not in {package.split(".")[0] for package in packages}:
+        raise BundleError("the bundle names an encoder of an unknown package", received=module, allowed=packages)
+    try:
+        cls = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise BundleError("the bundle names an unknown encoder", received=described.get("class")) from error
+    if not (isinstance(cls, type) and issubclass(cls, Configurable)):
+        raise BundleError("the bundle names something that is no encoder", received=described["class"])
+    try:
+        return cls(**described.get("arguments", {}))
+    except TypeError as error:
+        raise BundleError(f"{name} does not take the arguments in the bundle ({error})") from error

@@ -1,0 +1,129 @@
+"""The trained thing: one tower per modality and one for text, meeting in a shared space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from medclip.core.errors import ConfigError
+from medclip.encoders.lora import LoRA, apply_lora
+from medclip.encoders.output import EncoderOutput
+from medclip.encoders.projection import Projection
+from medclip.encoders.text import TextEncoder, Tokens
+
+__all__ = ["ContrastiveModel", "TextTower", "Tower", "TowerRecipe"]
+
+
+class Tower(nn.Module):
+    """An encoder with its head.
+
+    Args:
+        encoder: Module with ``embedding_dim`` whose forward takes ``(x, mask)`` and returns an ``EncoderOutput``.
+        projection: Head into the shared space.
+        frozen: Leave the encoder as it is, in evaluation mode, so that batch statistics do not move either (LiT,
+            arXiv 2111.07991).
+        lora: Train low-rank adapters instead of the encoder; batch statistics then stay as well.
+    """
+
+    def __init__(
+        self, encoder: nn.Module, projection: nn.Module, *, frozen: bool = False, lora: LoRA | None = None
+    ) -> None:
+        super().__init__()
+        if frozen and lora is not None:
+            raise ConfigError("a tower is frozen or has LoRA, not both")
+        self.frozen = frozen
+        self.lora = lora
+        if frozen:
+            encoder.requires_grad_(False)
+        self.encoder = encoder if lora is None else apply_lora(encoder, lora)
+        self.projection = projection
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Tower:
+        """Switch to training mode, except what is frozen."""
+        super().train(mode)
+        if self.frozen:
+            self.encoder.eval()
+        elif self.lora is not None:
+            for module in self.encoder.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+        return self
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, EncoderOutput]:
+        """Return the embedding ``(B, D)`` and what the encoder gave."""
+        output = self.encoder(x, mask)
+        return self.projection(output.pooled), output
+
+
+class TextTower(nn.Module):
+    """A text encoder with its head."""
+
+    def __init__(self, encoder: TextEncoder, projection: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.projection = projection
+
+    def forward(self, tokens: Tokens) -> Tensor:
+        """Return the embedding ``(B, D)`` of padded tokens."""
+        embedding: Tensor = self.projection(self.encoder(tokens).pooled)
+        return embedding
+
+
+@dataclass(frozen=True)
+class TowerRecipe:
+    """What a recipe says about one modality.
+
+    Args:
+        encoder: The encoder.
+        projection: Kind of head; see ``Projection``.
+        frozen: Leave the encoder as it is.
+        lora: Train low-rank adapters instead of the encoder.
+    """
+
+    encoder: nn.Module
+    projection: str = "linear"
+    frozen: bool = False
+    lora: LoRA | None = None
+
+    def build(self, embedding_dim: int) -> Tower:
+        """Make the tower."""
+        head = Projection(_width(self.encoder), embedding_dim, self.projection)  # type: ignore[arg-type]
+        return Tower(self.encoder, head, frozen=self.frozen, lora=self.lora)
+
+
+class ContrastiveModel(nn.Module):
+    """Towers that meet in one space.
+
+    Args:
+        towers: One per modality.
+        text: The text side; None in a model loaded for answering with stored prompt embeddings only.
+    """
+
+    def __init__(self, towers: Mapping[str, Tower], text: TextTower | None = None) -> None:
+        super().__init__()
+        self.towers = nn.ModuleDict(dict(towers))
+        self.text = text
+
+    def encode(self, modality: str, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, EncoderOutput]:
+        """Encode prepared inputs of one modality; returns embedding ``(B, D)``, not normalised, and tokens.
+
+        Raises:
+            ConfigError: The model has no tower for that modality.
+        """
+        if modality not in self.towers:
+            raise ConfigError("the model does not know this modality", received=modality, allowed=list(self.towers))
+        result: tuple[Tensor, EncoderOutput] = self.towers[modality](x, mask)
+        return result
+
+
+def _width(encoder: nn.Module) -> int:
+    width: Any = getattr(encoder, "embedding_dim", None)
+    if not isinstance(width, int):
+        raise ConfigError(
+            "an encoder must state its embedding_dim", received=type(encoder).__name__, action="see docs/extending.md"
+        )
+    return width

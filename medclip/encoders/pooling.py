@@ -1,0 +1,93 @@
+"""From many tokens to one vector."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from medclip.core.errors import ConfigError
+from medclip.encoders.output import masked_mean
+from medclip.encoders.positions import InterpolatedPositions, rotate
+
+__all__ = ["AttentionPool", "MeanPool", "build_pool"]
+
+Positions = Literal["interpolated", "relative", "none"]
+
+
+class MeanPool(nn.Module):
+    """Average of the real tokens."""
+
+    def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Reduce ``(B, T, D)`` to ``(B, D)``."""
+        return masked_mean(tokens, mask)
+
+
+class AttentionPool(nn.Module):
+    """The mean token asks all tokens what matters (the pooling of CLIP's and MERL's residual networks).
+
+    MERL's released pooling works at one length only; here positions are stretched or relative.
+
+    Args:
+        dim: Width of tokens and result.
+        n_heads: Attention heads; ``dim`` must be divisible by it.
+        positions: ``interpolated`` learned positions, ``relative`` rotations of the keys around the middle of the
+            recording, or ``none``.
+        n_positions: Length that interpolated positions are learned at (MERL: 313 tokens for 5000 samples).
+    """
+
+    def __init__(
+        self, dim: int, *, n_heads: int = 4, positions: Positions = "interpolated", n_positions: int = 313
+    ) -> None:
+        super().__init__()
+        if dim % (2 * n_heads):
+            raise ConfigError(
+                "attention pooling needs heads of even width",
+                received=f"dim {dim}, {n_heads} heads",
+                allowed="dim divisible by 2 x n_heads",
+            )
+        self.n_heads = n_heads
+        self.positions = positions
+        self.query = nn.Linear(dim, dim)
+        self.key = nn.Linear(dim, dim)
+        self.value = nn.Linear(dim, dim)
+        self.output = nn.Linear(dim, dim)
+        self.table = InterpolatedPositions(n_positions, dim) if positions == "interpolated" else None
+
+    def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Reduce ``(B, T, D)`` to ``(B, D)``; tokens where ``mask`` is False are not seen."""
+        n_batch, n_tokens, dim = tokens.shape
+        question = masked_mean(tokens, mask)[:, None]
+        if self.table is not None:
+            tokens = tokens + self.table(n_tokens)
+        keys = self._split(self.key(torch.cat([question, tokens], dim=1)))
+        values = self._split(self.value(torch.cat([question, tokens], dim=1)))
+        if self.positions == "relative":
+            places = torch.arange(n_tokens + 1, device=tokens.device) - (n_tokens + 1) / 2
+            places[0] = 0.0
+            keys = rotate(keys, places)
+        allowed = None if mask is None else functional.pad(mask, (1, 0), value=True)[:, None, None]
+        answer = functional.scaled_dot_product_attention(self._split(self.query(question)), keys, values, allowed)
+        pooled: Tensor = self.output(answer.transpose(1, 2).reshape(n_batch, dim))
+        return pooled
+
+    def _split(self, tokens: Tensor) -> Tensor:
+        n_batch, n_tokens, dim = tokens.shape
+        return tokens.view(n_batch, n_tokens, self.n_heads, dim // self.n_heads).transpose(1, 2)
+
+
+def build_pool(
+    pooling: Literal["attention", "mean"], dim: int, *, n_heads: int, positions: Positions, n_positions: int
+) -> nn.Module:
+    """Return the pooling that a recipe names.
+
+    Raises:
+        ConfigError: The name is unknown.
+    """
+    if pooling == "mean":
+        return MeanPool()
+    if pooling == "attention":
+        return AttentionPool(dim, n_heads=n_heads, positions=positions, n_positions=n_positions)
+    raise ConfigError("unknown pooling", received=pooling, allowed=("attention", "mean"))

@@ -1,0 +1,1 @@
+"""Data sets of electrocardiograms: one data set a file."""

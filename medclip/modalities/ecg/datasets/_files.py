@@ -1,0 +1,75 @@
+"""Finding and reading the tables of a data set's folder, checked against its data card."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from operator import itemgetter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from medclip.core.errors import DatasetError
+
+if TYPE_CHECKING:
+    from medclip.core.cards import DataCard
+
+__all__ = ["check_relative", "find_root", "read_rows"]
+
+
+def find_root(root: Path | str | None, table: str, card: DataCard) -> Path:
+    """Return the folder that holds ``table``: the one given, or the only one of that kind inside it.
+
+    Raises:
+        DatasetError: It is not a folder, or neither it nor exactly one folder in it holds the table.
+    """
+    ways_out = f"give the folder that holds {table}, or fetch it: medclip data download {card.name}"
+    if root is None:
+        raise DatasetError(f"{card.title} needs a folder", action=ways_out)
+    folder = Path(root).expanduser()
+    if not folder.is_dir():
+        raise DatasetError(f"there is no folder {folder} with {card.title}", action=ways_out)
+    if (folder / table).is_file():
+        return folder
+    nested = sorted(inner for inner in folder.iterdir() if (inner / table).is_file())
+    if len(nested) != 1:
+        raise DatasetError(
+            f"{folder} does not hold {card.title}",
+            received=f"{table} in {', '.join(inner.name for inner in nested)}" if nested else f"no {table}",
+            action=ways_out,
+        )
+    return nested[0]
+
+
+def read_rows(path: Path, card: DataCard, columns: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Iterate over the rows of a CSV file: the number of the line and the fields of ``columns``, in that order.
+
+    Raises:
+        DatasetError: The file is missing, is no text, is cut short, or lacks a column that the card declares.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file)
+            header = next(reader, [])
+            card.check_columns(path.name, header)
+            # A column without a name is asked for by the empty text.
+            pick = itemgetter(*(header.index(column) for column in columns))
+            for row in reader:
+                yield reader.line_num, pick(row)
+    except FileNotFoundError as error:
+        raise DatasetError(
+            f"{path.parent} lacks {path.name} of {card.title}", action=f"run medclip data download {card.name}"
+        ) from error
+    except IndexError as error:
+        raise DatasetError(
+            f"line {reader.line_num} of {path} has fewer fields than the first line",
+            action="copy the file again from its source",
+        ) from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(f"{path} cannot be read as a table ({error})", action="copy it again") from error
+
+
+def check_relative(name: str, table: Path) -> str:
+    """Return a path that a table gives, or raise ``DatasetError`` if it leaves the data set's folder."""
+    if not name or name.startswith("/") or ".." in name.split("/") or "\\" in name or ":" in name:
+        raise DatasetError(f"{table} names a file outside its folder", received=name, action="copy the table again")
+    return name

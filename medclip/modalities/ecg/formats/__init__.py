@@ -1,0 +1,1 @@
+"""File formats of electrocardiograms: one device format a file."""

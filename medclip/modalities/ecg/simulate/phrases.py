@@ -1,0 +1,166 @@
+"""Wordings of simulated reports, written for this purpose, by language and statement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = ["PHRASES"]
+
+_ENGLISH: Mapping[str, tuple[str, ...]] = {
+    "NORM": ("normal ecg", "ecg within normal limits", "no abnormality seen", "unremarkable tracing"),
+    "SR": ("sinus rhythm", "regular sinus rhythm", "normal sinus rhythm", "sinus rhythm at a normal rate"),
+    "SBRAD": ("sinus bradycardia", "slow sinus rhythm", "bradycardia of sinus origin", "sinus rhythm with a slow rate"),
+    "STACH": ("sinus tachycardia", "fast sinus rhythm", "tachycardia of sinus origin", "sinus rhythm with a fast rate"),
+    "AFIB": (
+        "atrial fibrillation",
+        "atrial fibrillation with irregular ventricular response",
+        "irregularly irregular rhythm, no p waves, atrial fibrillation",
+        "fibrillation of the atria",
+    ),
+    "AFLT": (
+        "atrial flutter",
+        "flutter waves in the inferior leads, atrial flutter",
+        "atrial flutter with sawtooth baseline",
+        "typical flutter of the atria",
+    ),
+    "PACE": (
+        "ventricular pacing",
+        "paced ventricular rhythm",
+        "pacemaker spikes followed by wide qrs complexes",
+        "electronic pacemaker with ventricular capture",
+    ),
+    "1AVB": (
+        "first degree av block",
+        "av block i",
+        "prolonged pr interval, first degree atrioventricular block",
+        "delayed av conduction, grade one",
+    ),
+    "CRBBB": (
+        "complete right bundle branch block",
+        "right bundle branch block",
+        "rbbb with rsr' in v1 and wide s in v6",
+        "wide qrs of right bundle branch type",
+    ),
+    "CLBBB": (
+        "complete left bundle branch block",
+        "left bundle branch block",
+        "lbbb with broad notched r in v5 and v6",
+        "wide qrs of left bundle branch type",
+    ),
+    "PVC": (
+        "ventricular premature complex(es)",
+        "ventricular ectopy",
+        "premature ventricular contraction(s) with compensatory pause",
+        "ventricular extrasystole(s)",
+    ),
+    "IMI": (
+        "inferior myocardial infarction",
+        "q waves in ii, iii and avf, inferior infarct",
+        "inferior wall infarction",
+    ),
+    "IMI acute": (
+        "acute inferior infarction with st elevation",
+        "inferior st elevation, acute infarct of the inferior wall",
+    ),
+    "IMI recent": ("recent inferior infarct with inverted t waves", "inferior infarction, probably subacute"),
+    "IMI old": ("old inferior infarct", "residual inferior q waves, previous inferior infarction"),
+    "AMI": ("anterior myocardial infarction", "loss of r in v1 to v3, anterior infarct", "anterior wall infarction"),
+    "AMI acute": (
+        "acute anterior infarction with st elevation",
+        "anterior st elevation, acute infarct of the anterior wall",
+    ),
+    "AMI recent": ("recent anterior infarct with inverted t waves", "anterior infarction, probably subacute"),
+    "AMI old": ("old anterior infarct", "anterior q waves, previous anterior infarction"),
+    "STD_": (
+        "st depression",
+        "depressed st segments in the lateral leads",
+        "st segment depression v4 to v6",
+        "lowered st segments, cannot exclude ischemia",
+    ),
+    "LVH": (
+        "left ventricular hypertrophy",
+        "lvh by voltage with strain",
+        "tall r in v5 and deep s in v1, hypertrophy of the left ventricle",
+        "left ventricular hypertrophy with repolarisation changes",
+    ),
+    "LVOLT": (
+        "low voltage",
+        "low qrs voltage in limb and chest leads",
+        "small qrs complexes throughout",
+        "low amplitude of qrs",
+    ),
+    "rate": ("rate {rate}/min", "heart rate {rate} bpm", "ventricular rate {rate}"),
+    "axis normal": ("normal axis", "qrs axis normal", "axis within normal range"),
+    "axis left": ("left axis deviation", "leftward axis", "axis deviated to the left"),
+    "axis right": ("right axis deviation", "rightward axis", "axis deviated to the right"),
+    "no infarct": ("no sign of infarction", "no pathological q waves"),
+    "no st": ("no significant st change", "st segments isoelectric"),
+    "closing": ("unconfirmed report", "please correlate clinically", "no earlier tracing for comparison"),
+}
+
+_GERMAN: Mapping[str, tuple[str, ...]] = {
+    "NORM": ("normales ekg", "unauffälliger befund", "ekg im normbereich"),
+    "SR": ("sinusrhythmus", "regelmässiger sinusrhythmus", "normofrequenter sinusrhythmus"),
+    "SBRAD": ("sinusbradykardie", "langsamer sinusrhythmus", "bradykarder sinusrhythmus"),
+    "STACH": ("sinustachykardie", "schneller sinusrhythmus", "tachykarder sinusrhythmus"),
+    "AFIB": ("vorhofflimmern", "absolute arrhythmie bei vorhofflimmern"),
+    "AFLT": ("vorhofflattern", "typisches vorhofflattern mit sägezahnwellen"),
+    "PACE": ("schrittmacherrhythmus", "ventrikuläre stimulation durch schrittmacher"),
+    "1AVB": ("av-block i. grades", "verlängerte pq-zeit, av-block ersten grades"),
+    "CRBBB": ("kompletter rechtsschenkelblock", "rechtsschenkelblock"),
+    "CLBBB": ("kompletter linksschenkelblock", "linksschenkelblock"),
+    "PVC": ("ventrikuläre extrasystolie", "ventrikuläre extrasystole(n) mit kompensatorischer pause"),
+    "IMI": ("inferiorer infarkt", "hinterwandinfarkt mit q in ii, iii und avf"),
+    "IMI acute": ("akuter hinterwandinfarkt", "frischer inferiorer infarkt mit st-hebung"),
+    "IMI recent": ("hinterwandinfarkt im zwischenstadium",),
+    "IMI old": ("alter hinterwandinfarkt", "zustand nach inferiorem infarkt"),
+    "AMI": ("vorderwandinfarkt", "anteriorer infarkt mit r-verlust in v1 bis v3"),
+    "AMI acute": ("akuter vorderwandinfarkt", "frischer anteriorer infarkt mit st-hebung"),
+    "AMI recent": ("vorderwandinfarkt im zwischenstadium",),
+    "AMI old": ("alter vorderwandinfarkt", "zustand nach anteriorem infarkt"),
+    "STD_": ("st-senkung", "st-streckensenkung in v4 bis v6"),
+    "LVH": ("linksventrikuläre hypertrophie", "linkshypertrophie mit erregungsrückbildungsstörung"),
+    "LVOLT": ("niedervoltage", "niederspannung in extremitäten- und brustwandableitungen"),
+    "rate": ("frequenz {rate}/min", "herzfrequenz {rate}"),
+    "axis normal": ("normale herzachse", "lagetyp normal"),
+    "axis left": ("überdrehter linkstyp", "abweichung der herzachse nach links"),
+    "axis right": ("rechtstyp", "abweichung der herzachse nach rechts"),
+    "no infarct": ("kein hinweis auf infarkt",),
+    "no st": ("keine wesentliche st-veränderung",),
+    "closing": ("unbestätigter bericht", "kein vor-ekg zum vergleich"),
+}
+
+_SWEDISH: Mapping[str, tuple[str, ...]] = {
+    "NORM": ("normalt ekg", "ekg utan anmärkning"),
+    "SR": ("sinusrytm", "regelbunden sinusrytm"),
+    "SBRAD": ("sinusbradykardi", "långsam sinusrytm"),
+    "STACH": ("sinustakykardi", "snabb sinusrytm"),
+    "AFIB": ("förmaksflimmer", "oregelbunden rytm, förmaksflimmer"),
+    "AFLT": ("förmaksfladder", "förmaksfladder med sågtandsvågor"),
+    "PACE": ("pacemakerrytm", "ventrikulär pacing"),
+    "1AVB": ("av-block i", "förlängd pq-tid, av-block grad ett"),
+    "CRBBB": ("komplett högergrenblock", "högersidigt skänkelblock"),
+    "CLBBB": ("komplett vänstergrenblock", "vänstersidigt skänkelblock"),
+    "PVC": ("ventrikulära extraslag", "ventrikulär extrasystoli"),
+    "IMI": ("inferior infarkt", "inferior hjärtinfarkt med q-våg i ii, iii och avf"),
+    "IMI acute": ("akut inferior infarkt med st-höjning",),
+    "IMI recent": ("inferior infarkt, troligen subakut",),
+    "IMI old": ("gammal inferior infarkt",),
+    "AMI": ("anterior infarkt", "framväggsinfarkt med r-förlust v1 till v3"),
+    "AMI acute": ("akut framväggsinfarkt med st-höjning",),
+    "AMI recent": ("framväggsinfarkt, troligen subakut",),
+    "AMI old": ("gammal framväggsinfarkt",),
+    "STD_": ("st-sänkning", "st-sänkning lateralt"),
+    "LVH": ("vänsterkammarhypertrofi", "vänsterkammarhypertrofi med belastningstecken"),
+    "LVOLT": ("låg amplitud", "låga qrs-komplex i alla avledningar"),
+    "rate": ("frekvens {rate}/min",),
+    "axis normal": ("normal elaxel",),
+    "axis left": ("vänsterställd elaxel",),
+    "axis right": ("högerställd elaxel",),
+    "no infarct": ("inga infarkttecken",),
+    "no st": ("inga signifikanta st-förändringar",),
+    "closing": ("ej bekräftad tolkning",),
+}
+
+PHRASES: Mapping[str, Mapping[str, tuple[str, ...]]] = {"en": _ENGLISH, "de": _GERMAN, "sv": _SWEDISH}
+"""``{language: {statement: wordings}}``; every language has the same statements."""

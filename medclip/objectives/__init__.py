@@ -1,0 +1,1 @@
+"""Training objectives: one paper a file, no training loop."""

@@ -1,0 +1,1 @@
+"""What people look at: tables, figures and reports made from findings and evaluations."""

@@ -1,0 +1,1 @@
+"""Training under Lightning: the module, the optimiser, augmentation, callbacks."""
