@@ -19,10 +19,10 @@ from medclip.core.cache import cache_folder
 from medclip.core.errors import ConfigError, DatasetError
 from medclip.core.input_spec import InputSpec
 from medclip.core.modality import find_dataset
+from medclip.core.splits import patient_split
 from medclip.data.loader import BatchSampler, ResumableLoader
 from medclip.data.pack import pack
 from medclip.data.pairs import PairDataset, usable_records
-from medclip.core.splits import patient_split
 from medclip.data.store import PackedStore
 from medclip.data.texts import NO_TEXT, TextTable
 from medclip.modalities.report.pipeline import ReportPipeline
@@ -105,7 +105,9 @@ class PairDataModule(L.LightningDataModule):
         )
         if shared:
             raise ConfigError(
-                "a fold serves two purposes", received=sorted(shared), action="give each fold to one of train, val, test"
+                "a fold serves two purposes",
+                received=sorted(shared),
+                action="give each fold to one of train, val, test",
             )
 
     def prepare_data(self) -> None:
@@ -125,6 +127,10 @@ class PairDataModule(L.LightningDataModule):
         records = usable_records(store, with_text, self.spec)
         for part, members in self._divide(store, records).items():
             self._parts[part] = PairDataset(store, members, self.spec, self.texts, keep_mb=self.keep_in_memory_mb)
+
+    def n_records(self) -> dict[str, int]:
+        """Number of records of each part."""
+        return {name: len(part) for name, part in self._parts.items()}
 
     def training_texts(self) -> list[str]:
         """Reports of the training records; the vocabulary of a new text encoder is learned from these alone."""
@@ -151,9 +157,7 @@ class PairDataModule(L.LightningDataModule):
         if len(dataset) == 0:
             raise ConfigError(f"no records for {part}", action=f"name {part}_folds in the recipe")
         sampler = BatchSampler(len(dataset), self.batch_size, shuffle=shuffle, seed=self.seed)
-        return ResumableLoader(
-            dataset, sampler, n_workers=self.n_workers, pin_memory=torch.cuda.is_available()
-        )
+        return ResumableLoader(dataset, sampler, n_workers=self.n_workers, pin_memory=torch.cuda.is_available())
 
     def _divide(self, store: PackedStore, records: np.ndarray) -> dict[str, np.ndarray]:
         folds = np.array([str(fold) for fold in store.column("fold")])
@@ -165,10 +169,17 @@ class PairDataModule(L.LightningDataModule):
         if not self.val_folds and self.validation_share:
             shares = {"train": 1.0 - self.validation_share, "validation": self.validation_share}
             patients = store.column("patient_id")
-            aside = np.array([patient_split(patient, self.seed, fractions=shares) == "validation" for patient in patients])
+            aside = np.array(
+                [patient_split(patient, self.seed, fractions=shares) == "validation" for patient in patients]
+            )
             train, val = train & ~aside, train & aside
         self._check_patients(store, train, val | np.isin(folds, self.test_folds))
-        members = {"train": train, "val": val, "test": np.isin(folds, self.test_folds), "all": np.ones(len(store), bool)}
+        members = {
+            "train": train,
+            "val": val,
+            "test": np.isin(folds, self.test_folds),
+            "all": np.ones(len(store), bool),
+        }
         return {part: records[chosen[records]] for part, chosen in members.items()}
 
     def _check_patients(self, store: PackedStore, train: np.ndarray, held_out: np.ndarray) -> None:
@@ -206,5 +217,3 @@ def _spec(dataset: str, changes: Mapping[str, Any]) -> InputSpec:
 
 def _texts(folds: Sequence[int | str]) -> tuple[str, ...]:
     return tuple(str(fold) for fold in folds)
-
-

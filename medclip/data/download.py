@@ -18,9 +18,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from medclip.core.cards import DataCard
 from medclip.core.errors import DownloadError, InputError, OutputError
 from medclip.data._fetch import Fetcher, has_checksum
-from medclip.core.cards import DataCard
 
 __all__ = ["download_dataset"]
 

@@ -47,10 +47,6 @@ class BatchSampler(Sampler[list[int]]):
                 action="lower data.batch_size",
             )
 
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose order comes next; Lightning calls this."""
-        self.epoch = epoch
-
     def __len__(self) -> int:
         whole, rest = divmod(self.n_records, self.batch_size * _n_processes())
         return whole + (1 if rest and not self.shuffle and _n_processes() == 1 else 0)
@@ -65,12 +61,14 @@ class BatchSampler(Sampler[list[int]]):
             yield members[_process() :: _n_processes()].tolist()
 
 
-class ResumableLoader(DataLoader[Batch]):
+class ResumableLoader:
     """A data loader that knows how far it is; Lightning stores that in checkpoints and gives it back.
+
+    It holds a ``DataLoader`` rather than being one, because Lightning builds those anew for prediction.
 
     Args:
         dataset: Where the batches come from.
-        sampler: Their order.
+        sampler: Their order; each pass after the first is its next epoch.
         n_workers: Worker processes. 0 is fastest for a packed store on few cores: a batch is made in a few
             milliseconds, and sending it between processes costs more than that.
         pin_memory: Use page-locked memory, for a GPU.
@@ -79,41 +77,44 @@ class ResumableLoader(DataLoader[Batch]):
     def __init__(
         self, dataset: PairDataset, sampler: BatchSampler, *, n_workers: int = 0, pin_memory: bool = False
     ) -> None:
-        self._order = sampler
+        self._sampler = sampler
         self._remaining = _Remaining(sampler)
         self._n_delivered = 0
-        super().__init__(
+        self._continues = False
+        self._loader: DataLoader[Batch] = DataLoader(
             dataset,  # type: ignore[arg-type]
             batch_sampler=self._remaining,
             num_workers=n_workers,
             collate_fn=_already_a_batch,
             pin_memory=pin_memory,
-            persistent_workers=False,
         )
 
     def __len__(self) -> int:
-        return len(self._order)
+        return len(self._sampler)
 
-    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
-        self._n_delivered = self._remaining.n_skipped
-        for batch in super().__iter__():
+    def __iter__(self) -> Iterator[Batch]:
+        if not self._continues and self._n_delivered:
+            self._sampler.epoch += 1
+            self._n_delivered = 0
+        self._continues = False
+        self._remaining.n_skipped = self._n_delivered
+        for batch in self._loader:
             self._n_delivered += 1
             yield batch
-        self._remaining.n_skipped = 0
-        self._n_delivered = 0
 
     def state_dict(self) -> dict[str, Any]:
-        """Epoch and number of batches delivered."""
-        return {"epoch": self._order.epoch, "n_delivered": self._n_delivered}
+        """Epoch and number of batches delivered in it."""
+        return {"epoch": self._sampler.epoch, "n_delivered": self._n_delivered}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue behind the batch that was delivered last."""
-        self._order.epoch = int(state["epoch"])
-        self._remaining.n_skipped = int(state["n_delivered"])
+        self._sampler.epoch = int(state["epoch"])
+        self._n_delivered = int(state["n_delivered"])
+        self._continues = self._n_delivered < len(self)
 
 
 class _Remaining:
-    """The batches of a sampler after the first few; ``sampler`` is where Lightning looks for ``set_epoch``."""
+    """The batches of a sampler after the first few."""
 
     def __init__(self, sampler: BatchSampler) -> None:
         self.sampler = sampler

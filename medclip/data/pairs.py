@@ -72,7 +72,6 @@ class PairDataset:
             record_ids=tuple(self.store.record_ids[record] for record in records.tolist()),
         )
 
-
     def _prepared(self, records: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if self._n_kept_at_most == 0:
             return prepared_batch(self.store, records, self.spec)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -23,13 +24,25 @@ class Configurable:
 
     _arguments: dict[str, Any]
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Configurable:
-        """Make the object and note the arguments that its ``__init__`` is about to get."""
-        self = super().__new__(cls)
-        bound = inspect.signature(cls.__init__).bind(self, *args, **kwargs)
-        bound.apply_defaults()
-        object.__setattr__(self, "_arguments", dict(list(bound.arguments.items())[1:]))
-        return self
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Wrap the constructor of a subclass, so that it notes its arguments."""
+        super().__init_subclass__(**options)
+        if "__init__" in vars(cls):
+            cls.__init__ = _noting_arguments(cls.__init__)  # type: ignore[method-assign]
+
+
+def _noting_arguments(original: Callable[..., None]) -> Callable[..., None]:
+    signature = inspect.signature(original)
+
+    @functools.wraps(original)
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        if "_arguments" not in vars(self):
+            bound = signature.bind(self, *args, **kwargs)
+            bound.apply_defaults()
+            object.__setattr__(self, "_arguments", dict(list(bound.arguments.items())[1:]))
+        original(self, *args, **kwargs)
+
+    return init
 
 
 def describe(module: Configurable) -> dict[str, Any]:

@@ -87,7 +87,9 @@ class ContrastiveModule(L.LightningModule):
         self.seed = seed
         self.model: ContrastiveModel | None = None
         self._bank: TextBank | None = None
-        self._needs: set[Needs] = {need for objective in objectives.values() for need in cast(Objective, objective).needs}
+        self._needs: set[Needs] = {
+            need for objective in objectives.values() for need in cast(Objective, objective).needs
+        }
 
     # ---------------------------------------------------------------- building
 

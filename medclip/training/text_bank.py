@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -34,6 +35,10 @@ class TextBank:
             self._features = embed_texts(tower.encoder, texts, folder=cache)
         else:
             self._token_ids = tower.encoder.token_ids(texts)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> TextBank:
+        # Averaged copies of a module share the texts, which never change.
+        return self
 
     def encode(self, tower: TextTower, rows: Tensor) -> Tensor:
         """Return ``(len(rows), D)`` embeddings, not normalised, with gradient; a row below 0 counts as row 0."""

@@ -1,0 +1,78 @@
+"""The command ``medclip``."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+__all__ = ["main"]
+
+# Name -> (module, what it does). The texts stand here so that --help imports nothing.
+_COMMANDS = {
+    "demo": ("medclip.cli.demo", "train on simulated recordings and diagnose unseen ones, in minutes"),
+    "zeroshot": ("medclip.cli.zeroshot", "score the findings of a label set for recordings from files"),
+    "evaluate": ("medclip.cli.evaluate", "measure a bundle on a data set, with intervals"),
+    "fit": ("medclip.cli.train", "train from a recipe and save a bundle"),
+    "validate": ("medclip.cli.train", "compute the validation losses of a checkpoint"),
+    "test": ("medclip.cli.train", "compute the test losses of a checkpoint"),
+    "predict": ("medclip.cli.train", "write the embeddings of a data set"),
+    "data": ("medclip.cli.data", "list, download, pack and verify data sets"),
+    "bundle": ("medclip.cli.bundle", "inspect and verify a bundle"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one sub-command and return its exit code: 0 done, 2 the user can mend it, 130 interrupted."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given or given[0] in ("-h", "--help"):
+        print(_help())
+        return 0
+    if given[0] == "--version":
+        from medclip.version import __version__
+
+        print(f"medclip {__version__}")
+        return 0
+    if given[0] not in _COMMANDS:
+        return _fail(f"unknown command: received {given[0]}; allowed: {', '.join(_COMMANDS)}. Try medclip --help.")
+    return _run(_COMMANDS[given[0]][0], given)
+
+
+def _run(module: str, given: list[str]) -> int:
+    from medclip.core.errors import MedclipError
+
+    try:
+        code: int = importlib.import_module(module).main(given)
+    except MedclipError as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    except BrokenPipeError:
+        # The reader of our output has gone (as with "| head"); that is no fault.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+def _fail(message: str, code: int = 2) -> int:
+    sys.stdout.flush()
+    print(f"medclip: {message}", file=sys.stderr)
+    return code
+
+
+def _help() -> str:
+    width = max(map(len, _COMMANDS))
+    lines = [
+        "usage: medclip COMMAND ...",
+        "",
+        "Medical multimodal models: findings without labels, with honest numbers.",
+        "",
+    ]
+    lines += [f"  {name:<{width}}  {text}" for name, (_, text) in _COMMANDS.items()]
+    lines += ["", "medclip COMMAND --help explains a command.", "Research use only. Not a medical device."]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""``medclip data list | labels | info | download | pack | verify | reports``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from medclip.cli.arguments import Parser
+
+__all__ = ["main"]
+
+
+def main(given: Sequence[str]) -> int:
+    """Run one of the actions on data sets."""
+    parser = Parser(prog="medclip data", description="Find, fetch, pack and check data sets.")
+    actions = parser.add_subparsers(dest="action", required=True, parser_class=Parser)
+    actions.add_parser("list", help="data sets that medclip knows").set_defaults(run=_list)
+    actions.add_parser("labels", help="label sets that medclip knows").set_defaults(run=_labels)
+    info = actions.add_parser("info", help="version, licence and citation of a data set")
+    info.add_argument("dataset")
+    info.set_defaults(run=_info)
+    download = actions.add_parser("download", help="fetch a data set; run it again to continue")
+    download.add_argument("dataset")
+    download.add_argument("--out", required=True, type=Path, metavar="DIR", help="where to put it")
+    download.add_argument("--part", action="append", metavar="NAME", help="fetch only this part; may be repeated")
+    download.add_argument("--base-url", help="a mirror, instead of the publisher's address")
+    download.add_argument("--parallel", type=int, default=8, help="connections at a time; default 8")
+    download.set_defaults(run=_download)
+    pack = actions.add_parser("pack", help="pack a data set for fast reading; run it again to continue")
+    _add_source(pack)
+    pack.add_argument("--out", required=True, type=Path, metavar="DIR", help="the packed store")
+    pack.add_argument("--skip-unreadable", action="store_true", help="leave out records that cannot be decoded")
+    pack.set_defaults(run=_pack)
+    verify = actions.add_parser("verify", help="compare a packed store with its checksums")
+    verify.add_argument("store", type=Path)
+    verify.set_defaults(run=_verify)
+    reports = actions.add_parser("reports", help="how many words of the reports the glossaries know")
+    _add_source(reports)
+    reports.set_defaults(run=_reports)
+    args = parser.parse_args(given[1:])
+    args.run(args)
+    return 0
+
+
+def _add_source(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset")
+    parser.add_argument("--root", type=Path, help="folder of the data set")
+    parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="option of the data set")
+
+
+def _list(args: argparse.Namespace) -> None:
+    from medclip.core.modality import discover
+    from medclip.results.tables import format_table
+
+    rows = [
+        (name, modality.title, modality.dataset(name).description)
+        for modality in discover().values()
+        for name in modality.dataset_names()
+    ]
+    print(format_table(rows, ("data set", "kind", "what")))
+
+
+def _labels(args: argparse.Namespace) -> None:
+    from medclip.core.label_set import LabelSet
+    from medclip.core.modality import discover
+    from medclip.results.tables import format_table
+
+    names = [name for modality in discover().values() for name in modality.label_set_files()]
+    rows = [(name, len(LabelSet.load(name)), ", ".join(LabelSet.load(name).codes[:8])) for name in names]
+    print(format_table(rows, ("label set", "findings", "codes")))
+
+
+def _info(args: argparse.Namespace) -> None:
+    from medclip.core.cards import load_card
+
+    card = load_card(args.dataset)
+    for name in ("title", "version", "licence", "url", "citation", "access_conditions"):
+        value = getattr(card, name)
+        if value:
+            print(f"{name.replace('_', ' ')}: {value}")
+
+
+def _download(args: argparse.Namespace) -> None:
+    from medclip.core.cards import load_card
+    from medclip.data.download import download_dataset
+
+    folder = download_dataset(
+        load_card(args.dataset), args.out, base_url=args.base_url, parts=args.part, n_parallel=args.parallel
+    )
+    print(f"complete and verified: {folder}")
+
+
+def _pack(args: argparse.Namespace) -> None:
+    from tqdm import tqdm
+
+    from medclip.cli.options import parse_options
+    from medclip.data.access import open_dataset
+    from medclip.data.pack import pack
+
+    dataset = open_dataset(args.dataset, args.root, **parse_options(args.option))
+    with tqdm(total=len(dataset), desc=f"packing {dataset.name}", unit=" records", disable=None) as bar:
+        store = pack(
+            dataset, args.out, skip_unreadable=args.skip_unreadable, progress=lambda done, _: bar.update(done - bar.n)
+        )
+    skipped = store.description["skipped"]
+    for entry in skipped[:10]:
+        print(f"left out {entry['record_id']}: {entry['reason']}")
+    print(f"packed {len(store)} records into {args.out}" + (f", left out {len(skipped)}" if skipped else ""))
+
+
+def _verify(args: argparse.Namespace) -> None:
+    from medclip.data.store import PackedStore
+
+    store = PackedStore(args.store)
+    store.verify()
+    print(f"{args.store}: {len(store)} records, every file is as it was packed")
+
+
+def _reports(args: argparse.Namespace) -> None:
+    from medclip.cli.options import parse_options
+    from medclip.core.modality import find_modality
+    from medclip.data.access import open_dataset
+    from medclip.modalities.report.pipeline import ReportPipeline
+
+    dataset = open_dataset(args.dataset, args.root, **parse_options(args.option))
+    glossaries = find_modality(dataset.modality).folder / "glossary"
+    pipeline = ReportPipeline(glossary_dir=str(glossaries))
+    print(pipeline.coverage(info.report for info in dataset.records if info.report).to_text())

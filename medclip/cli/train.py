@@ -1,0 +1,174 @@
+"""``medclip fit | validate | test | predict``: LightningCLI over the module and the data module."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentError
+from lightning.pytorch import Trainer
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+
+from medclip.core.errors import ConfigError, OutputError
+from medclip.core.recipes import find_recipe
+from medclip.data.datamodule import PairDataModule
+from medclip.training.callbacks import AtomicCheckpointIO, default_callbacks, default_loggers
+from medclip.training.module import ContrastiveModule
+
+__all__ = ["MedclipCLI", "main"]
+
+
+class MedclipCLI(LightningCLI):
+    """LightningCLI that knows where a run lies and saves a bundle when training ends."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add ``--bundle``."""
+        parser.add_argument(
+            "--bundle",
+            type=str | None,
+            default=None,
+            help="Where to save the bundle; default: bundle in the run folder.",
+        )
+        parser.add_argument(
+            "--bundle_weights",
+            type=str,
+            default="best",
+            help="best: the checkpoint with the lowest validation loss, last: the weights at the end.",
+        )
+        parser.add_argument(
+            "--checkpoint_every_n_steps", type=int, default=500, help="Steps between two savings of last.ckpt."
+        )
+
+    def before_instantiate_classes(self) -> None:
+        """Put checkpoints and logs into the run folder, and refuse to mix two runs."""
+        config = self.config[self.subcommand]
+        run = Path(config.trainer.default_root_dir or "runs/default")
+        config.trainer.default_root_dir = str(run)
+        if config.get("ckpt_path") == "last":
+            config.ckpt_path = str(_last_checkpoint(run))
+        if self.subcommand != "fit":
+            return
+        if config.get("bundle_weights") not in ("best", "last"):
+            raise ConfigError("unknown bundle_weights", received=config.bundle_weights, allowed="best, last")
+        if not config.get("ckpt_path") and any((run / "checkpoints").glob("*.ckpt")):
+            raise OutputError(
+                f"{run} holds the checkpoints of another run",
+                action="continue it with --ckpt_path last, or choose another --trainer.default_root_dir",
+            )
+        bundle = Path(config.bundle or run / "bundle")
+        if bundle.exists() and not config.get("ckpt_path"):
+            raise OutputError(f"{bundle} exists already", action="choose another --bundle")
+
+    def instantiate_trainer(self, **options: Any) -> Trainer:
+        """Give the trainer checkpoints and logs in the run folder, unless the recipe names a logger."""
+        config = self.config[self.subcommand]
+        run = Path(config.trainer.default_root_dir)
+        own = self.config_init[self.subcommand].trainer.callbacks or []
+        own = own if isinstance(own, list) else [own]
+        extra = default_callbacks(run, every_n_steps=config.get("checkpoint_every_n_steps") or 500)
+        if self.subcommand == "fit" and config.trainer.logger is None:
+            options["logger"] = default_loggers(run)
+        options["plugins"] = [*(self.config_init[self.subcommand].trainer.plugins or []), AtomicCheckpointIO()]
+        trainer: Trainer = super().instantiate_trainer(callbacks=[*own, *extra], **options)
+        return trainer
+
+    def after_fit(self) -> None:
+        """Save the bundle."""
+        from medclip.cli.export import export_bundle
+
+        config = self.config["fit"]
+        run = Path(config.trainer.default_root_dir)
+        if not self.trainer.is_global_zero or getattr(self.trainer, "fast_dev_run", False):
+            return
+        recipe = self.parser.dump(self.config, skip_none=False)
+        folder = export_bundle(
+            self.model,
+            self.datamodule,
+            self.trainer,
+            Path(config.bundle or run / "bundle"),
+            weights=config.bundle_weights,
+            recipe=recipe,
+        )
+        print(f"saved {folder}")
+
+
+def main(given: Sequence[str]) -> int:
+    """Run LightningCLI with the given arguments."""
+    from medclip.training.memory import keep_freed_memory
+
+    keep_freed_memory()
+    _quieten()
+    run_cli(_with_recipe_paths(given))
+    return 0
+
+
+def run_cli(arguments: Sequence[str]) -> MedclipCLI:
+    """Build and run the CLI.
+
+    Raises:
+        ConfigError: The recipe or an option is wrong; the parser's own report, in one line.
+    """
+    options: dict[str, Any] = {"exit_on_error": False}
+    try:
+        return MedclipCLI(
+            ContrastiveModule,
+            PairDataModule,
+            args=list(arguments),
+            save_config_kwargs={"overwrite": True},
+            trainer_defaults=_trainer_defaults(),
+            seed_everything_default=0,
+            parser_kwargs=options | dict.fromkeys(LightningCLI.subcommands(), options),
+        )
+    except ArgumentError as error:
+        raise ConfigError(
+            " ".join(str(error).split())[:600], action="check the recipe; --print_config shows every key"
+        ) from error
+
+
+def _trainer_defaults() -> dict[str, Any]:
+    return {
+        "default_root_dir": "runs/default",
+        "use_distributed_sampler": False,
+        "accelerator": "auto",
+        "log_every_n_steps": 10,
+        "num_sanity_val_steps": 0,
+    }
+
+
+def _last_checkpoint(run: Path) -> Path:
+    path = run / "checkpoints" / "last.ckpt"
+    if not path.is_file():
+        raise ConfigError(
+            f"no checkpoint to continue from in {run}",
+            action="leave --ckpt_path out to start, or name the run with --trainer.default_root_dir",
+        )
+    return path
+
+
+def _with_recipe_paths(given: Sequence[str]) -> list[str]:
+    """Replace the name of a shipped recipe after ``--config`` by its path."""
+    arguments = list(given)
+    for position, argument in enumerate(arguments):
+        if argument.startswith("--config="):
+            arguments[position] = f"--config={find_recipe(argument.removeprefix('--config='))}"
+        elif argument in ("--config", "-c") and position + 1 < len(arguments):
+            arguments[position + 1] = str(find_recipe(arguments[position + 1]))
+    return arguments
+
+
+def _quieten() -> None:
+    """Show what medclip logs; hide advice that does not apply to its loaders."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    for noisy in ("httpx", "filelock", "matplotlib", "jsonargparse"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*")
+    warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(lambda record: "Tip:" not in record.getMessage())
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

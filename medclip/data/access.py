@@ -1,0 +1,46 @@
+"""Open files and data sets by what they are, not by where their code lies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from medclip.core.dataset import Dataset
+from medclip.core.errors import DatasetError
+from medclip.core.modality import find_dataset, sniff
+from medclip.core.sample import Sample
+from medclip.data.store import STORE_FILE, PackedStore
+
+__all__ = ["open_dataset", "read"]
+
+
+def read(path: str | Path) -> Sample:
+    """Read one recording of any known format; the format is found by the file's content.
+
+    Raises:
+        FormatError: The file is of no known format, or cannot be decoded faithfully.
+    """
+    return sniff(Path(path)).read(Path(path))
+
+
+def open_dataset(name: str, root: str | Path | None = None, **options: Any) -> Dataset:
+    """Open a data set by name, or a packed store by its folder.
+
+    Args:
+        name: Name of a data set, such as those in ``medclip data list``, or the folder of a packed store.
+        root: The data set's folder; None for a generated data set or a store.
+        options: Further options of the data set, such as ``sampling_rate_hz``.
+
+    Raises:
+        DatasetError: The data set is unknown, or lacks its folder or a file in it.
+        StoreError: The store is damaged.
+    """
+    if (Path(name) / STORE_FILE).is_file():
+        return PackedStore(name)
+    factory = find_dataset(name)[1]
+    if factory.needs_root and root is None:
+        raise DatasetError(
+            f"data set {factory.name} needs its folder",
+            action=f"give root, or fetch it with: medclip data download {factory.name} --out FOLDER",
+        )
+    return factory.open(root, **options)

@@ -1,0 +1,143 @@
+"""Evaluate a model zero-shot on a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from medclip.core.dataset import Dataset
+from medclip.core.errors import DatasetError, FormatError, SignalError
+from medclip.core.input_spec import PreparedBatch
+from medclip.core.label_set import LabelSet
+from medclip.core.sample import Sample
+from medclip.evaluation.evaluate import Evaluation, evaluate_scores
+from medclip.evaluation.protocol import EvaluationProtocol, data_digest
+from medclip.prompts.prompt_set import PromptSet
+from medclip.zeroshot.model import Model
+
+__all__ = ["evaluate_zeroshot", "select_records"]
+
+_BATCH_SIZE = 64
+
+
+def evaluate_zeroshot(
+    model: Model,
+    dataset: Dataset,
+    labels: LabelSet,
+    *,
+    folds: Sequence[str] | None = None,
+    prompts: str | PromptSet | None = None,
+    skip_unreadable: bool = False,
+    n_resamples: int = 1000,
+    seed: int = 0,
+    progress: Callable[[int], object] | None = None,
+) -> Evaluation:
+    """Score all records of some folds and measure how well the scores rank them.
+
+    Args:
+        model: The model.
+        dataset: Where the records and their labels come from; labels are looked at only after scoring.
+        labels: What to look for.
+        folds: Folds to evaluate on; all if None.
+        prompts: A prompt set, its name or the path of its file; the one named like the label set if None.
+        skip_unreadable: Leave out records that cannot be decoded or prepared; the protocol then says how many.
+        n_resamples: Resamples of the patient bootstrap.
+        seed: Of the bootstrap.
+        progress: Called with the number of records just scored.
+
+    Raises:
+        DatasetError: There is no such fold, or no record is left.
+        LabelError: The data set does not carry the labels.
+    """
+    classifier = model.classifier(labels, prompts)
+    table = dataset.labels(labels.name).select(labels.codes)
+    records = select_records(dataset, table.values, folds)
+    reader = _Reader(model, dataset, skip_unreadable)
+    embeddings = model.embed_batches(dataset.modality, reader.batches(records), progress=progress)
+    kept = reader.kept
+    table = table.rows(kept)
+    infos = [dataset.records[record] for record in kept]
+    record_ids = [info.record_id for info in infos]
+    prompt_set = model.prompt_set(labels, prompts)
+    protocol = EvaluationProtocol(
+        dataset=dataset.name,
+        dataset_version=dataset.version,
+        label_set=labels.name,
+        folds=tuple(folds) if folds is not None else (),
+        n_records=len(kept),
+        data_sha256=data_digest(record_ids, table),
+        model=model.bundle.name,
+        model_sha256=model.bundle.digest,
+        score_kind=classifier.score_kind,
+        record_filter=_record_filter(len(records) - len(kept)),
+        prompt_set=prompt_set.name,
+        prompts_sha256=prompt_set.digest(),
+        input_spec=model.input_specs[dataset.modality].to_dict(),
+        n_resamples=n_resamples,
+        seed=seed,
+    )
+    return evaluate_scores(
+        classifier.logits(embeddings).double().numpy(),
+        table,
+        patient_ids=[info.patient_id for info in infos],
+        record_ids=record_ids,
+        protocol=protocol,
+        names={finding.code: finding.name for finding in labels.findings},
+    )
+
+
+def select_records(dataset: Dataset, labels: np.ndarray, folds: Sequence[str] | None) -> list[int]:
+    """Return the records of some folds for which at least one label was assessed.
+
+    Raises:
+        DatasetError: There is no such fold, or no record is left.
+    """
+    known = {str(info.fold) for info in dataset.records}
+    unknown = set(folds or ()) - known
+    if unknown:
+        raise DatasetError(f"{dataset.name} has no such fold", received=unknown, allowed=sorted(known))
+    assessed = ~np.isnan(labels).all(axis=1)
+    records = [
+        index
+        for index, info in enumerate(dataset.records)
+        if assessed[index] and (folds is None or str(info.fold) in folds)
+    ]
+    if not records:
+        raise DatasetError(f"no record of {dataset.name} has labels in these folds", received=list(folds or ()))
+    return records
+
+
+class _Reader:
+    """Reads and prepares records in batches and remembers which could be used."""
+
+    def __init__(self, model: Model, dataset: Dataset, skip_unreadable: bool) -> None:
+        self._spec = model.input_specs[dataset.modality]
+        self._dataset = dataset
+        self._skip = skip_unreadable
+        self.kept: list[int] = []
+
+    def batches(self, records: Sequence[int]) -> Iterator[PreparedBatch]:
+        for start in range(0, len(records), _BATCH_SIZE):
+            samples = [sample for record in records[start : start + _BATCH_SIZE] for sample in self._usable(record)]
+            if samples:
+                yield self._spec.prepare_batch(samples)
+        if not self.kept:
+            raise DatasetError(f"no record of {self._dataset.name} can be used", action="check the files")
+
+    def _usable(self, record: int) -> Iterator[Sample]:
+        try:
+            sample = self._dataset[record]
+            if self._skip:
+                self._spec.prepare(sample)
+        except (FormatError, SignalError):
+            if not self._skip:
+                raise
+            return
+        self.kept.append(record)
+        yield sample
+
+
+def _record_filter(n_skipped: int) -> str:
+    assessed = "at least one label of the set assessed"
+    return f"{assessed}; {n_skipped} left out because they cannot be read or prepared" if n_skipped else assessed

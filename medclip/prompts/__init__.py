@@ -1,0 +1,1 @@
+"""Class descriptions: what a model is told that it has to look for."""

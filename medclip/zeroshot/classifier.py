@@ -1,0 +1,73 @@
+"""Zero-shot scores: is a recording more like what is said of a finding, or like what is said of its absence?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from medclip.core.errors import PromptError
+
+__all__ = ["ZeroShotClassifier"]
+
+
+@dataclass(frozen=True, eq=False)
+class ZeroShotClassifier:
+    """One positive and one negative direction per finding.
+
+    The score of a finding is the softmax over (s cos+, s cos-), which is sigmoid(s (cos+ - cos-)); findings do not
+    compete with each other, because several may be present.
+
+    Args:
+        codes: Findings, one per row of the directions.
+        positive: ``(C, D)`` normalised.
+        negative: ``(C, D)`` normalised.
+        scale: Learned scale s of the model.
+    """
+
+    codes: tuple[str, ...]
+    positive: Tensor
+    negative: Tensor
+    scale: float
+
+    score_kind = "sigmoid of the scaled difference of cosines with the mean positive and the mean negative prompt"
+
+    @classmethod
+    def from_prompts(
+        cls,
+        prompts: Mapping[str, Mapping[str, Sequence[str]]],
+        embeddings: Mapping[str, Tensor],
+        *,
+        scale: float,
+    ) -> ZeroShotClassifier:
+        """Average the normalised embeddings of each finding's sentences per polarity, then normalise again.
+
+        Args:
+            prompts: ``{code: {"positive": [...], "negative": [...]}}``.
+            embeddings: ``(D,)`` of every sentence.
+            scale: Learned scale of the model.
+
+        Raises:
+            PromptError: There are no findings.
+        """
+        if not prompts:
+            raise PromptError("no findings to look for", action="choose a label set")
+        positive = torch.stack([_mean([embeddings[text] for text in sides["positive"]]) for sides in prompts.values()])
+        negative = torch.stack([_mean([embeddings[text] for text in sides["negative"]]) for sides in prompts.values()])
+        return cls(tuple(prompts), positive, negative, scale)
+
+    def logits(self, embeddings: Tensor) -> Tensor:
+        """Return ``(N, C)`` log-odds of positive against negative for embeddings ``(N, D)``."""
+        normalised = functional.normalize(embeddings.float(), dim=-1)
+        return self.scale * normalised @ (self.positive - self.negative).T
+
+    def scores(self, embeddings: Tensor) -> Tensor:
+        """Return ``(N, C)`` scores in [0, 1]; they rank recordings and are not probabilities of disease."""
+        return torch.sigmoid(self.logits(embeddings))
+
+
+def _mean(embeddings: Sequence[Tensor]) -> Tensor:
+    return functional.normalize(functional.normalize(torch.stack(list(embeddings)), dim=-1).mean(dim=0), dim=0)

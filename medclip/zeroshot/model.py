@@ -1,0 +1,173 @@
+"""A trained model in use: recordings in, embeddings and findings out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from medclip.bundle.load import Bundle, load_bundle
+from medclip.core.errors import PromptError
+from medclip.core.input_spec import InputSpec, PreparedBatch
+from medclip.core.label_set import LabelSet
+from medclip.core.sample import Sample
+from medclip.prompts.prompt_set import PromptSet
+from medclip.zeroshot.classifier import ZeroShotClassifier
+from medclip.zeroshot.findings import Findings, FindingScore
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["Model", "load"]
+
+_BATCH_SIZE = 64
+
+
+class Model:
+    """A bundle ready to answer.
+
+    Args:
+        bundle: The loaded bundle.
+        device: Where to compute, such as ``cpu`` or ``cuda``.
+
+    Example::
+
+        model = medclip.load("bundle")
+        findings = model.diagnose(medclip.read("ecg.hea"), labels="ptbxl-superclass")
+        print(findings)
+    """
+
+    def __init__(self, bundle: Bundle, *, device: str | torch.device = "cpu") -> None:
+        self.bundle = bundle
+        self.device = torch.device(device)
+        self._network = bundle.model.to(self.device)
+
+    @property
+    def input_specs(self) -> Mapping[str, InputSpec]:
+        """What the model expects, by modality."""
+        return self.bundle.input_specs
+
+    @property
+    def prompt_sets(self) -> tuple[str, ...]:
+        """Names of the prompt sets whose embeddings the bundle holds."""
+        return tuple(self.bundle.described["prompt_sets"])
+
+    def diagnose(self, sample: Sample, *, labels: str | LabelSet, prompts: str | PromptSet | None = None) -> Findings:
+        """Score every finding of a label set for one recording.
+
+        Args:
+            sample: A recording of a modality that the model knows.
+            labels: A label set or its name.
+            prompts: A prompt set, its name or the path of its file; the one named like the label set if None.
+
+        Raises:
+            SignalError: The recording is too short or lacks channels.
+            LabelError: There is no such label set.
+            PromptError: There are no prompts for these labels.
+        """
+        labels = LabelSet.load(labels) if isinstance(labels, str) else labels
+        classifier = self.classifier(labels, prompts)
+        prepared = self._spec(sample.modality).prepare(sample)
+        embedding = self._encode(sample.modality, PreparedBatch(prepared.values[None], prepared.mask[None], ((),)))
+        scores = classifier.scores(embedding)[0].tolist()
+        entries = [
+            FindingScore(finding.code, finding.name, score, finding.polarity)
+            for finding, score in zip(labels.findings, scores, strict=True)
+        ]
+        return Findings(
+            tuple(sorted(entries, key=lambda entry: -entry.score)),
+            labels.name,
+            self.bundle.name,
+            sample,
+            prepared.notes,
+            sample.quality(),
+        )
+
+    def classifier(self, labels: LabelSet, prompts: str | PromptSet | None = None) -> ZeroShotClassifier:
+        """Return the classifier for a label set; stored prompt embeddings are used where there are any."""
+        if prompts is None or (isinstance(prompts, str) and prompts in self.prompt_sets):
+            name = prompts or labels.name
+            if name in self.prompt_sets:
+                return self._stored_classifier(name, labels)
+        prompt_set = PromptSet.load(prompts or labels.name) if not isinstance(prompts, PromptSet) else prompts
+        prompt_set = prompt_set.for_labels(labels)
+        embeddings = self.embed_texts(prompt_set.texts)
+        by_text = dict(zip(prompt_set.texts, embeddings, strict=True))
+        sides = {
+            code: {"positive": entry.positive, "negative": entry.negative} for code, entry in prompt_set.prompts.items()
+        }
+        return ZeroShotClassifier.from_prompts(sides, by_text, scale=self.bundle.scale)
+
+    def prompt_set(self, labels: LabelSet, prompts: str | PromptSet | None = None) -> PromptSet:
+        """Return the sentences that ``classifier`` would use."""
+        if isinstance(prompts, PromptSet):
+            return prompts.for_labels(labels)
+        name = prompts or labels.name
+        if name in self.prompt_sets:
+            stored = self.bundle.described["prompt_sets"][name]
+            described = {"schema": 1, "name": name, "label_set": stored["label_set"], "prompts": stored["prompts"]}
+            return PromptSet.from_dict(described, source=f"bundle {self.bundle.name}").for_labels(labels)
+        return PromptSet.load(name).for_labels(labels)
+
+    def embed(self, samples: Sequence[Sample], *, batch_size: int = _BATCH_SIZE) -> Tensor:
+        """Return normalised embeddings ``(n_samples, D)`` of recordings of one modality."""
+        if not samples:
+            raise PromptError("no recordings to embed")
+        modality = samples[0].modality
+        parts = [
+            self._encode(modality, self._spec(modality).prepare_batch(samples[start : start + batch_size]))
+            for start in range(0, len(samples), batch_size)
+        ]
+        return torch.cat(parts)
+
+    def embed_batches(
+        self, modality: str, batches: Iterator[PreparedBatch], *, progress: Callable[[int], None] | None = None
+    ) -> Tensor:
+        """Return normalised embeddings of prepared batches, end to end."""
+        parts = []
+        for batch in batches:
+            parts.append(self._encode(modality, batch))
+            if progress is not None:
+                progress(len(batch.values))
+        return torch.cat(parts)
+
+    def embed_texts(self, texts: Sequence[str]) -> Tensor:
+        """Return normalised embeddings ``(n_texts, D)`` of sentences; loads the text encoder on first use."""
+        from medclip.zeroshot.prompts import embed_texts
+
+        return embed_texts(self.bundle.text, self.bundle.reports, texts)
+
+    def _stored_classifier(self, name: str, labels: LabelSet) -> ZeroShotClassifier:
+        stored = self.bundle.described["prompt_sets"][name]
+        prompt_set = self.prompt_set(labels, name)
+        by_text = dict(zip(stored["texts"], self.bundle.prompt_embeddings[name], strict=True))
+        sides = {
+            code: {"positive": entry.positive, "negative": entry.negative} for code, entry in prompt_set.prompts.items()
+        }
+        return ZeroShotClassifier.from_prompts(sides, by_text, scale=self.bundle.scale)
+
+    def _spec(self, modality: str) -> InputSpec:
+        if modality not in self.input_specs:
+            raise PromptError(
+                "the model does not know this kind of data", received=modality, allowed=list(self.input_specs)
+            )
+        return self.input_specs[modality]
+
+    @torch.inference_mode()
+    def _encode(self, modality: str, batch: PreparedBatch) -> Tensor:
+        values = torch.from_numpy(np.ascontiguousarray(batch.values)).to(self.device)
+        mask = torch.from_numpy(np.ascontiguousarray(batch.mask)).to(self.device)
+        return functional.normalize(self._network.encode(modality, values, mask)[0].float(), dim=-1).cpu()
+
+
+def load(folder: str | Path, *, device: str = "cpu") -> Model:
+    """Load a bundle as a model that answers.
+
+    Raises:
+        BundleError: The folder is no bundle, is damaged, or is of another version.
+    """
+    return Model(load_bundle(folder), device=device)
