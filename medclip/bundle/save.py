@@ -173,7 +173,7 @@ def _save_text_encoder(text: TextTower, work: Path) -> None:
     from transformers.utils import logging
 
     base: Any = _without_adapter(network)
-    logging.disable_progress_bar()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     base.save_pretrained(work / "text_encoder", safe_serialization=True)
     text.encoder.tokenizer.save_pretrained(work / "text_encoder")
 

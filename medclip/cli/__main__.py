@@ -14,6 +14,7 @@ _COMMANDS = {
     "demo": ("medclip.cli.demo", "train on simulated recordings and diagnose unseen ones, in minutes"),
     "zeroshot": ("medclip.cli.zeroshot", "score the findings of a label set for recordings from files"),
     "evaluate": ("medclip.cli.evaluate", "measure a bundle on a data set, with intervals"),
+    "baselines": ("medclip.cli.baselines", "put a supervised network and an untrained encoder beside a bundle"),
     "fit": ("medclip.cli.train", "train from a recipe and save a bundle"),
     "validate": ("medclip.cli.train", "compute the validation losses of a checkpoint"),
     "test": ("medclip.cli.train", "compute the test losses of a checkpoint"),

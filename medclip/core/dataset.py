@@ -40,6 +40,9 @@ class LabelTable:
     Args:
         codes: One code per column, as the label set spells them.
         values: float32 ``(n_records, n_codes)``: 1.0 present, 0.0 absent, nan not assessed.
+
+    Raises:
+        LabelError: Codes and columns do not match, or a value is none of the three.
     """
 
     codes: tuple[str, ...]
@@ -50,6 +53,12 @@ class LabelTable:
             raise LabelError(
                 "a label table needs one column per code",
                 received=f"{len(self.codes)} codes, array of shape {self.values.shape}",
+            )
+        odd = ~(np.isnan(self.values) | (self.values == 0) | (self.values == 1))
+        if odd.any():
+            code = self.codes[int(np.flatnonzero(odd.any(axis=0))[0])]
+            raise LabelError(
+                f"label {code} has no allowed value", received=self.values[odd][0], allowed="1.0, 0.0 or nan"
             )
 
     def select(self, codes: Sequence[str]) -> LabelTable:
@@ -64,9 +73,10 @@ class LabelTable:
         columns = [self.codes.index(code) for code in codes]
         return LabelTable(tuple(codes), self.values[:, columns])
 
-    def rows(self, indices: Sequence[int] | np.ndarray) -> LabelTable:
-        """Return some rows."""
-        return LabelTable(self.codes, self.values[np.asarray(indices, dtype=np.int64)])
+    def rows(self, indices: Sequence[int] | Sequence[bool] | np.ndarray) -> LabelTable:
+        """Return some rows, chosen by number or by a bool for every row."""
+        chosen = np.asarray(indices)
+        return LabelTable(self.codes, self.values[chosen if chosen.dtype == np.bool_ else chosen.astype(np.int64)])
 
 
 @runtime_checkable

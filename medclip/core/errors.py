@@ -7,6 +7,8 @@ No message may carry the identity of a patient.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 __all__ = [
     "BundleError",
     "ConfigError",
@@ -24,14 +26,24 @@ __all__ = [
 ]
 
 
+# A message has to fit on a screen, whatever the value received was.
+_MOST_ITEMS = 20
+_MOST_CHARACTERS = 500
+_COMMANDS = ("medclip", "pip")
+
+
 class MedclipError(Exception):
     """Base of all errors raised on purpose by medclip.
 
+    Blanks, line breaks and characters that a terminal would act upon are made single blanks and question marks, so that
+    the message is one harmless line whatever a file held.
+
     Args:
         what: What is wrong, without a final full stop.
-        received: The value received, if it helps; shown as text.
+        received: The value received, if it helps; shown as text, a long list or text by its beginning.
         allowed: What would have been accepted.
-        action: What the reader should do next.
+        action: What the reader should do next. It becomes a sentence: its first word gets a capital letter unless it is
+            no plain word, such as a command, a path or a name with capitals or digits of its own.
 
     >>> str(MedclipError("unknown label set", received="ptb", allowed="ptbxl-all", action="choose one of these"))
     'unknown label set: received ptb; allowed: ptbxl-all. Choose one of these.'
@@ -61,8 +73,9 @@ class MedclipError(Exception):
             parts.append(f"allowed: {_as_text(self.allowed)}")
         message = self.what if not parts else f"{self.what}: {'; '.join(parts)}"
         if self.action:
-            message += f". {self.action[0].upper()}{self.action[1:].rstrip('.')}."
-        return " ".join(message.split())
+            message += f". {_sentence(self.action)}"
+        line = " ".join(message.split())
+        return line if line.isprintable() else "".join(sign if sign.isprintable() else "?" for sign in line)
 
 
 class InputError(MedclipError, ValueError):
@@ -119,13 +132,22 @@ class MissingDependencyError(MedclipError, ImportError):
     """An optional package is needed for this and is not installed, or is installed and broken."""
 
 
+def _sentence(action: str) -> str:
+    first = action.split(maxsplit=1)[0] if action.strip() else ""
+    if first.rstrip(",:;").isalpha() and first.islower() and first not in _COMMANDS:
+        action = f"{action.lstrip()[0].upper()}{action.lstrip()[1:]}"
+    return action if action.endswith(("?", "!")) else f"{action.rstrip('.')}."
+
+
 def _as_text(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, dict):
-        value = list(value)
-    if isinstance(value, (list, tuple, set, frozenset)):
-        items = sorted(map(str, value)) if isinstance(value, (set, frozenset)) else [str(item) for item in value]
-        shown = ", ".join(items[:20])
-        return f"{shown}, ... ({len(items)} in all)" if len(items) > 20 else (shown or "none")
-    return str(value)
+    if isinstance(value, (set, frozenset)):
+        value = sorted(map(str, value))
+    if isinstance(value, Iterable) and not isinstance(value, (str, bytes)) and getattr(value, "shape", None) != ():
+        items = [str(item) for item in value]
+        shown = ", ".join(items[:_MOST_ITEMS]) or "none"
+        return _shortened(shown) + (f", ... ({len(items)} in all)" if len(items) > _MOST_ITEMS else "")
+    return _shortened(str(value)) or "an empty text"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}... ({len(text)} characters)"

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from medclip.core.errors import OutputError
+from medclip.core.errors import MedclipError, OutputError
 
 __all__ = ["new_folder", "output_errors", "read_json", "sha256_of_file", "write_json", "write_whole"]
 
@@ -22,10 +22,14 @@ _CHUNK_BYTES = 1 << 20
 
 @contextlib.contextmanager
 def output_errors(target: Path) -> Iterator[None]:
-    """Turn a full disk, missing rights and the like into ``OutputError``."""
+    """Turn what the operating system says against writing ``target`` into ``OutputError``.
+
+    Raises:
+        OutputError: The disk is full, rights are missing, the target is taken, and the like.
+    """
     try:
         yield
-    except OutputError:
+    except (MedclipError, ConnectionError, TimeoutError):
         raise
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -35,9 +39,12 @@ def output_errors(target: Path) -> Iterator[None]:
                 received=f"{free / 1e6:.0f} MB free",
                 action="free some space or choose another output folder, then run again; nothing was kept",
             ) from error
-        if isinstance(error, (PermissionError, NotADirectoryError, IsADirectoryError, FileExistsError)):
-            raise OutputError(f"cannot write {target} ({error.strerror})", action="choose another output") from error
-        raise
+        if error.errno is None:
+            raise
+        where = "" if error.filename is None or Path(error.filename) == target else f": {error.filename}"
+        raise OutputError(
+            f"cannot write {target} ({error.strerror}{where})", action="choose another output, or mend its rights"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -67,9 +74,9 @@ def new_folder(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
     Raises:
         OutputError: ``target`` exists and ``overwrite`` is False, or cannot be written.
     """
-    if target.exists() and not overwrite and (not target.is_dir() or any(target.iterdir())):
-        raise OutputError(f"{target} exists already", action="choose another folder, or say --overwrite")
     with output_errors(target):
+        if target.exists() and not overwrite and (not target.is_dir() or any(target.iterdir())):
+            raise OutputError(f"{target} exists already", action="choose another folder, or say --overwrite")
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
         try:
@@ -78,15 +85,30 @@ def new_folder(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
             for path in temporary.rglob("*"):
                 if path.is_file():
                     _flush(path)
-            if target.exists():
-                discarded = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-                target.replace(discarded / "old")
-                temporary.replace(target)
-                shutil.rmtree(discarded)
+            if overwrite:
+                _replace_folder(temporary, target)
             else:
+                # This fails if another process has filled the folder meanwhile.
                 temporary.replace(target)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _replace_folder(temporary: Path, target: Path) -> None:
+    """Give ``temporary`` the name ``target``; what had that name is removed only once the new one is in its place."""
+    if not target.exists():
+        temporary.replace(target)
+        return
+    discarded = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        old = target.replace(discarded / "old")
+        try:
+            temporary.replace(target)
+        except BaseException:
+            old.replace(target)
+            raise
+    finally:
+        shutil.rmtree(discarded, ignore_errors=True)
 
 
 def write_json(target: Path, content: Any) -> None:

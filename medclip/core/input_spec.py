@@ -27,7 +27,7 @@ class PreparedInput:
     """One sample as an encoder takes it.
 
     Args:
-        values: float32 in the specification's shape, without NaN; absent parts are 0.
+        values: float32 in the specification's shape, without NaN. Padding is 0; an absent channel is 0 before scaling.
         mask: bool over the last axis of ``values``; False where it is padding.
         notes: One line for each thing that was done to the recording and that its reader should know.
     """
@@ -76,9 +76,11 @@ def input_spec_from_dict(described: Mapping[str, Any]) -> InputSpec:
     Raises:
         BundleError: The kind is unknown or a field is missing or malformed.
     """
+    if not isinstance(described, Mapping):
+        raise BundleError("an input specification is no mapping", received=type(described).__name__)
     fields = dict(described)
     kind = fields.pop("kind", None)
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise BundleError(
             "unknown kind of input specification", received=kind, allowed=sorted(_KINDS), action="update medclip"
         )

@@ -11,6 +11,7 @@ from medclip.core.modality import find_label_set_file
 
 __all__ = ["Finding", "LabelSet"]
 
+_COLUMNS = ("code", "name", "parent", "polarity")
 _POLARITIES = ("abnormal", "normal", "neutral")
 
 
@@ -74,19 +75,38 @@ class LabelSet:
         """Read a CSV file with the columns code, name, parent and polarity.
 
         Raises:
-            LabelError: A column is missing, a code is doubled or a polarity is unknown.
+            LabelError: The file cannot be read, a column or a cell is missing, a code is doubled or a polarity is
+                unknown.
         """
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            lacking = {"code", "name", "parent", "polarity"} - set(reader.fieldnames or ())
-            if lacking:
-                raise LabelError(f"label set file {path} lacks columns", received=reader.fieldnames, allowed=lacking)
-            findings = tuple(Finding(row["code"], row["name"], row["parent"], row["polarity"]) for row in reader)
+        findings = tuple(Finding(*(row[column] for column in _COLUMNS)) for row in _read_rows(path))
         codes = [finding.code for finding in findings]
-        doubled = {code for code in codes if codes.count(code) > 1}
+        doubled = sorted({code for code in codes if codes.count(code) > 1 or not code})
         if doubled or not codes:
             raise LabelError(f"label set file {path} needs every code once", received=doubled or "no code")
         odd = {finding.polarity for finding in findings} - set(_POLARITIES)
         if odd:
             raise LabelError(f"label set file {path} has unknown polarities", received=odd, allowed=_POLARITIES)
         return cls(name, modality, findings)
+
+
+def _read_rows(path: Path) -> list[dict[str, str]]:
+    try:
+        # Spreadsheets write a byte order mark in front of the first column's name.
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, strict=True)
+            rows = list(reader)
+            header = reader.fieldnames or ()
+    except OSError as error:
+        raise LabelError(f"label set file {path} cannot be read ({error.strerror})", action="check the path") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise LabelError(f"label set file {path} is no CSV file ({error})", action="save it as CSV in UTF-8") from error
+    lacking = [column for column in _COLUMNS if column not in header]
+    if lacking:
+        raise LabelError(f"label set file {path} lacks columns: {', '.join(lacking)}", received=header)
+    for number, row in enumerate(rows, start=1):
+        if None in row or None in row.values():
+            raise LabelError(
+                f"row {number} of label set file {path} has another number of cells than its header",
+                action="put texts with commas into quotation marks",
+            )
+    return rows

@@ -14,12 +14,14 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from medclip.core._heads import describe_head, read_head
 from medclip.core.errors import DatasetError, FormatError, InputError, LabelError, MissingDependencyError, PromptError
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ __all__ = [
     "sniff",
 ]
 
-_HEAD_BYTES = 4096
+_OWN_PACKAGE = "medclip.modalities"
 _ENTRY_POINT_GROUP = "medclip.modalities"
 
 
@@ -158,21 +160,44 @@ def discover() -> Mapping[str, Modality]:
 
     Raises:
         InputError: Two packages offer the same name.
+        MissingDependencyError: An installed plug-in cannot be imported or holds no ``MODALITY``.
     """
-    import medclip.modalities as own
+    found: dict[str, Modality] = {}
+    for modality in (*_own_modalities(), *_plugged_in_modalities()):
+        if modality.name in found:
+            raise InputError(
+                f"two packages offer the modality {modality.name}",
+                received=[found[modality.name].package, modality.package],
+                action="remove one of them",
+            )
+        found[modality.name] = modality
+    return MappingProxyType(found)
 
-    packages = [f"{own.__name__}.{found.name}" for found in pkgutil.iter_modules(own.__path__) if found.ispkg]
-    packages += [entry.value for entry in entry_points(group=_ENTRY_POINT_GROUP)]
-    found_modalities: dict[str, Modality] = {}
-    for package in packages:
-        modality = getattr(importlib.import_module(package), "MODALITY", None)
-        if modality is None:
-            continue
-        if modality.name in found_modalities:
-            other = found_modalities[modality.name].package
-            raise InputError(f"two packages offer the modality {modality.name}", received=[other, package])
-        found_modalities[modality.name] = modality
-    return found_modalities
+
+def _own_modalities() -> Iterator[Modality]:
+    """A folder without ``MODALITY`` serves the others, as the one for reports does."""
+    paths = importlib.import_module(_OWN_PACKAGE).__path__
+    for name in sorted(found.name for found in pkgutil.iter_modules(paths) if found.ispkg):
+        modality = getattr(importlib.import_module(f"{_OWN_PACKAGE}.{name}"), "MODALITY", None)
+        if isinstance(modality, Modality):
+            yield modality
+
+
+def _plugged_in_modalities() -> Iterator[Modality]:
+    # An editable installation beside an ordinary one names the same package twice.
+    packages = {entry.module: entry.name for entry in entry_points(group=_ENTRY_POINT_GROUP)}
+    for package, name in sorted(packages.items()):
+        try:
+            modality = getattr(importlib.import_module(package), "MODALITY", None)
+        except ImportError as error:
+            raise MissingDependencyError(
+                f"the plug-in {name} cannot be imported ({error})", action="install what it needs, or remove it"
+            ) from error
+        if not isinstance(modality, Modality):
+            raise MissingDependencyError(
+                f"the plug-in {name} is none: {package} holds no MODALITY", action="update or remove it"
+            )
+        yield modality
 
 
 def find_modality(name: str) -> Modality:
@@ -189,77 +214,75 @@ def sniff(path: Path) -> Format:
     Raises:
         FormatError: The file does not exist, is empty, cannot be read or is of no known format.
     """
-    head = _read_head(path)
+    head = read_head(path)
     known = [form for modality in discover().values() for form in modality.formats().values()]
     for form in known:
         if form.sniff(path, head):
             return form
     raise FormatError(
         f"{path} is of no known format",
-        received=_describe_head(head),
+        received=describe_head(head),
         allowed=[form.description for form in known],
         action="export the recording again from its device in one of these formats",
     )
 
 
 def find_dataset(name: str) -> tuple[Modality, DatasetFactory]:
-    """Return a data set's modality and factory by name, ``-`` and ``_`` being the same; or raise ``DatasetError``."""
+    """Return a data set's modality and factory by name, ``-`` and ``_`` being the same.
+
+    Raises:
+        DatasetError: There is none of that name, or more than one modality offers it.
+    """
     wanted = name.lower().replace("-", "_")
-    for modality in discover().values():
-        if wanted in modality.dataset_names():
-            return modality, modality.dataset(wanted)
-    known = sorted(found for modality in discover().values() for found in modality.dataset_names())
-    raise DatasetError("unknown data set", received=name, allowed=known)
+    offers = {modality: modality.dataset_names() for modality in discover().values()}
+    modality = _only_one(name, wanted, offers, DatasetError("unknown data set"))
+    return modality, modality.dataset(wanted)
 
 
 def find_label_set_file(name: str) -> tuple[Modality, Path]:
     """Return the file of a label set and its modality, or raise ``LabelError`` with the names there are."""
-    return _find_file(name, Modality.label_set_files, LabelError("unknown label set", received=name))
+    return _find_file(name, Modality.label_set_files, LabelError("unknown label set"))
 
 
 def find_prompt_set_file(name: str) -> tuple[Modality, Path]:
     """Return the file of a shipped prompt set and its modality, or raise ``PromptError`` with the names there are."""
-    return _find_file(name, Modality.prompt_set_files, PromptError("unknown prompt set", received=name))
+    return _find_file(name, Modality.prompt_set_files, PromptError("unknown prompt set"))
 
 
 def _find_file(
-    name: str, files: Callable[[Modality], Mapping[str, Path]], missing: InputError
+    name: str, files: Callable[[Modality], Mapping[str, Path]], unknown: InputError
 ) -> tuple[Modality, Path]:
-    known: list[str] = []
-    for modality in discover().values():
-        available = files(modality)
-        if name in available:
-            return modality, available[name]
-        known += available
-    raise type(missing)(missing.what, received=missing.received, allowed=sorted(known))
+    offers = {modality: files(modality) for modality in discover().values()}
+    modality = _only_one(name, name, offers, unknown)
+    return modality, offers[modality][name]
+
+
+def _only_one(name: str, wanted: str, offers: Mapping[Modality, Collection[str]], unknown: InputError) -> Modality:
+    """Return the modality that offers a name; ``unknown`` says of what kind it is."""
+    holders = [modality for modality, names in offers.items() if wanted in names]
+    if len(holders) == 1:
+        return holders[0]
+    if holders:
+        raise type(unknown)(
+            f"more than one modality offers {wanted}",
+            received=[modality.package for modality in holders],
+            action="rename the one that you added",
+        )
+    known = sorted(found for names in offers.values() for found in names)
+    raise type(unknown)(unknown.what, received=name, allowed=known)
 
 
 def _attribute(module: str, name: str) -> Any:
     try:
-        return getattr(importlib.import_module(module), name)
-    except AttributeError as error:
-        raise MissingDependencyError(f"{module} defines no {name}", action="see docs/extending.md") from error
+        found = importlib.import_module(module)
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"{module} cannot be imported ({error})", action="install what it needs, or remove it"
+        ) from error
+    if not hasattr(found, name):
+        raise MissingDependencyError(f"{module} defines no {name}", action="see docs/extending.md")
+    return getattr(found, name)
 
 
 def _files(folder: Path, suffix: str) -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob(f"*{suffix}"))}
-
-
-def _read_head(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
-    except FileNotFoundError as error:
-        raise FormatError(f"{path} does not exist", action="check the path") from error
-    except OSError as error:
-        raise FormatError(
-            f"{path} cannot be read ({error.strerror})", action="check the path and its rights"
-        ) from error
-    if not head:
-        raise FormatError(f"{path} is empty", received="0 bytes", action="copy the file again from its source")
-    return head
-
-
-def _describe_head(head: bytes) -> str:
-    shown = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in head[:8])
-    return f"a file that begins with {head[:8].hex(' ')} ({shown})"

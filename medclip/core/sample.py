@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -74,20 +75,23 @@ class Sample:
         if self.spacing_mm is not None:
             self._check_spacing()
         for code, value in self.labels.items():
-            if value not in (0.0, 1.0) and not math.isnan(value):
+            if not isinstance(value, Real) or not (value in (0.0, 1.0) or math.isnan(value)):
                 raise InputError(f"label {code} has no allowed value", received=value, allowed="1.0, 0.0 or nan")
 
     def _check_waveform(self) -> None:
         rate, names = self.sampling_rate_hz, self.channel_names
-        if rate is None or not (math.isfinite(rate) and rate > 0):
+        if not isinstance(rate, Real) or not (math.isfinite(rate) and rate > 0):
             raise InputError("a waveform needs a sampling rate", received=f"{rate} Hz", allowed="more than 0 Hz")
+        if names is not None:
+            names = tuple(names)
+            object.__setattr__(self, "channel_names", names)
         if names is None or self.array.ndim != 2 or len(names) != self.array.shape[0]:
             received = f"{'no' if names is None else len(names)} channel names, array of shape {self.array.shape}"
             raise InputError(
                 "a waveform needs one name per channel", received=received, allowed="an array (n_channels, n_samples)"
             )
-        doubled = sorted({name for name in names if names.count(name) > 1})
-        if doubled:
+        if len(set(names)) != len(names):
+            doubled = sorted({name for name in names if names.count(name) > 1})
             raise InputError(
                 "channels share a name", received=doubled, action="keep one recording of each channel in the file"
             )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass, field, fields
+from itertools import groupby
+from numbers import Real
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -12,12 +15,9 @@ from medclip.core.errors import ConfigError, SignalError
 from medclip.core.input_spec import PreparedBatch, PreparedInput
 from medclip.core.resample import resample
 from medclip.core.sample import Sample
+from medclip.core.waveform_steps import SCALINGS, Notes, Scaling, repair, scale, select_channels
 
 __all__ = ["WaveformSpec"]
-
-Scaling = Literal["none", "minmax", "zscore"]
-_SCALINGS = ("none", "minmax", "zscore")
-_MAXIMUM_MISSING_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -55,17 +55,37 @@ class WaveformSpec:
     kind: ClassVar[str] = "waveform"
 
     def __post_init__(self) -> None:
+        for name in ("modality", "unit"):
+            if not isinstance(getattr(self, name), str):
+                raise ConfigError(f"{name} of an input specification is no text", received=getattr(self, name))
+        names: Any = self.channel_names
+        if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+            raise ConfigError("channel_names is no list of names", received=names)
         object.__setattr__(self, "channel_names", tuple(self.channel_names))
-        if not (0 < self.sampling_rate_hz <= 100_000 and 0 < self.duration_s <= 3600):
-            raise ConfigError(
-                "an input specification needs a rate and a duration",
-                received=f"{self.sampling_rate_hz} Hz, {self.duration_s} s",
-                allowed="up to 100000 Hz and 3600 s, both above 0",
-            )
         if not self.channel_names or len(set(self.channel_names)) != len(self.channel_names):
             raise ConfigError("an input specification needs different channel names", received=self.channel_names)
-        if self.scaling not in _SCALINGS:
-            raise ConfigError("unknown scaling", received=self.scaling, allowed=_SCALINGS)
+        object.__setattr__(self, "derived_channels", _checked_recipes(self.derived_channels))
+        self._check_numbers()
+        if self.scaling not in SCALINGS:
+            raise ConfigError("unknown scaling", received=self.scaling, allowed=SCALINGS)
+
+    def _check_numbers(self) -> None:
+        rate, duration, least = self.sampling_rate_hz, self.duration_s, self.minimum_duration_s
+        if not all(isinstance(number, Real) and not isinstance(number, bool) for number in (rate, duration, least)):
+            raise ConfigError(
+                "an input specification needs numbers", received=f"{rate!r} Hz, {duration!r} s, {least!r} s"
+            )
+        if not (0 < rate <= 100_000 and 0 < duration <= 3600 and rate * duration >= 1):
+            raise ConfigError(
+                "an input specification needs a rate and a duration",
+                received=f"{rate} Hz, {duration} s",
+                allowed="up to 100000 Hz and 3600 s, both above 0, and at least one sample",
+            )
+        if not 0 <= least <= 3600:
+            raise ConfigError("minimum_duration_s is out of range", received=least, allowed="0 to 3600 s")
+        n_needed = self.minimum_channels
+        if n_needed is not None and (not isinstance(n_needed, int) or not 1 <= n_needed <= self.n_channels):
+            raise ConfigError("minimum_channels is out of range", received=n_needed, allowed=f"1 to {self.n_channels}")
 
     @property
     def n_channels(self) -> int:
@@ -84,9 +104,13 @@ class WaveformSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types for ``bundle.json``."""
-        described = asdict(self) | {"kind": self.kind, "channel_names": list(self.channel_names)}
-        described["derived_channels"] = {name: dict(parts) for name, parts in self.derived_channels.items()}
-        return described
+        described: dict[str, Any] = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        recipes = {name: dict(parts) for name, parts in self.derived_channels.items()}
+        return described | {
+            "kind": self.kind,
+            "channel_names": list(self.channel_names),
+            "derived_channels": recipes,
+        }
 
     def prepare(self, sample: Sample) -> PreparedInput:
         """Reorder by name, repair, resample, crop or pad, and scale one recording.
@@ -98,19 +122,19 @@ class WaveformSpec:
         return PreparedInput(batch.values[0], batch.mask[0], batch.notes[0])
 
     def prepare_batch(self, samples: Sequence[Sample]) -> PreparedBatch:
-        """Prepare recordings; those of one layout that follow each other are worked on together."""
+        """Prepare recordings; those of one layout that follow each other are worked on together.
+
+        Raises:
+            SignalError: One of the recordings is too short or lacks channels.
+        """
         for sample in samples:
             self._check(sample)
-        parts: list[PreparedBatch] = []
-        start = 0
-        while start < len(samples):
-            stop = start + 1
-            while stop < len(samples) and _layout(samples[stop]) == _layout(samples[start]):
-                stop += 1
-            first = samples[start]
-            values = np.stack([sample.array for sample in samples[start:stop]])
-            parts.append(self.prepare_arrays(values, float(first.sampling_rate_hz or 0), first.channel_names or ()))
-            start = stop
+        parts = [PreparedBatch(np.empty((0, *self.shape), np.float32), np.empty((0, self.n_samples), np.bool_), ())]
+        for _, alike in groupby(samples, _layout):
+            members = list(alike)
+            rate, names = members[0].sampling_rate_hz, members[0].channel_names
+            values = np.stack([sample.array for sample in members])
+            parts.append(self.prepare_arrays(values, float(rate or 0), names or ()))
         return PreparedBatch(
             np.concatenate([part.values for part in parts]),
             np.concatenate([part.mask for part in parts]),
@@ -131,16 +155,17 @@ class WaveformSpec:
         Raises:
             SignalError: The recordings are too short or lack channels.
         """
-        notes: list[list[str]] = [[] for _ in range(len(values))]
-        self._check_duration(values.shape[-1] / sampling_rate_hz)
-        if has_missing and not np.isfinite(values).all():
-            values = _repair(values, channel_names, notes)
+        notes: Notes = [[] for _ in range(len(values))]
+        self._check_duration(values.shape[-1], sampling_rate_hz)
+        # Channels first: a gap in one that the model does not take is no matter, and one that is computed from a
+        # channel with a gap must have that gap.
         values = self._reorder(values, channel_names, notes)
-        if sampling_rate_hz != self.sampling_rate_hz:
-            values = resample(values, sampling_rate_hz, self.sampling_rate_hz)
+        if has_missing:
+            repair(values, self.channel_names, notes)
+        resampled = resample(values, sampling_rate_hz, self.sampling_rate_hz)
+        if resampled is not values:
             _note(notes, f"resampled from {sampling_rate_hz:g} Hz to {self.sampling_rate_hz:g} Hz")
-        values = self._crop(values, notes)
-        values = _scale(values, self.scaling)
+        values = scale(self._crop(resampled, notes), self.scaling)
         values, mask = self._pad(values, notes)
         return PreparedBatch(values, mask, tuple(tuple(lines) for lines in notes))
 
@@ -150,32 +175,21 @@ class WaveformSpec:
         if sample.channel_names is None or sample.sampling_rate_hz is None:
             raise SignalError("the sample is not a waveform", received=f"array of shape {sample.array.shape}")
 
-    def _check_duration(self, duration_s: float) -> None:
-        # Half a sample of tolerance: 4999 samples at 500 Hz are 10 s to everybody but a computer.
-        if duration_s + 0.5 / self.sampling_rate_hz < self.minimum_duration_s:
+    def _check_duration(self, n_samples: int, sampling_rate_hz: float) -> None:
+        # One sample of tolerance: 4999 samples at 500 Hz are 10 s to everybody but a computer.
+        shortest = max(1.0, self.minimum_duration_s * sampling_rate_hz - 1.0)
+        if n_samples < shortest * (1.0 - 1e-9):
             raise SignalError(
                 "the recording is too short",
-                received=f"{duration_s:g} s",
-                allowed=f"at least {self.minimum_duration_s:g} s",
+                received=f"{n_samples / sampling_rate_hz:g} s",
+                allowed=f"at least {max(self.minimum_duration_s, 1 / sampling_rate_hz):g} s",
                 action="record again, or use a model trained on shorter recordings",
             )
 
-    def _reorder(self, values: np.ndarray, channel_names: Sequence[str], notes: list[list[str]]) -> np.ndarray:
+    def _reorder(self, values: np.ndarray, channel_names: Sequence[str], notes: Notes) -> np.ndarray:
         if tuple(channel_names) == self.channel_names:
             return values
-        position = {name: index for index, name in enumerate(channel_names)}
-        ordered = np.zeros((len(values), self.n_channels, values.shape[-1]), np.float32)
-        absent, derived = [], []
-        for row, name in enumerate(self.channel_names):
-            recipe = self.derived_channels.get(name, {})
-            if name in position:
-                ordered[:, row] = values[:, position[name]]
-            elif recipe and all(part in position for part in recipe):
-                for part, weight in recipe.items():
-                    ordered[:, row] += np.float32(weight) * values[:, position[part]]
-                derived.append(name)
-            else:
-                absent.append(name)
+        ordered, derived, absent = select_channels(values, channel_names, self.channel_names, self.derived_channels)
         self._check_channels(absent, channel_names)
         if derived:
             _note(notes, f"computed {', '.join(derived)} from the recorded channels")
@@ -193,7 +207,7 @@ class WaveformSpec:
                 action="record the missing channels, or use a model trained on fewer",
             )
 
-    def _crop(self, values: np.ndarray, notes: list[list[str]]) -> np.ndarray:
+    def _crop(self, values: np.ndarray, notes: Notes) -> np.ndarray:
         surplus = values.shape[-1] - self.n_samples
         if surplus <= 0:
             return values
@@ -205,7 +219,7 @@ class WaveformSpec:
             _note(notes, f"used {begin_s:.1f} to {begin_s + self.duration_s:.1f} s of {length_s:.1f} s")
         return values[..., start : start + self.n_samples]
 
-    def _pad(self, values: np.ndarray, notes: list[list[str]]) -> tuple[np.ndarray, np.ndarray]:
+    def _pad(self, values: np.ndarray, notes: Notes) -> tuple[np.ndarray, np.ndarray]:
         n_valid = values.shape[-1]
         mask = np.zeros((len(values), self.n_samples), np.bool_)
         mask[:, :n_valid] = True
@@ -222,37 +236,22 @@ def _layout(sample: Sample) -> tuple[object, ...]:
     return (sample.array.shape, sample.sampling_rate_hz, sample.channel_names)
 
 
-def _note(notes: list[list[str]], line: str) -> None:
+def _note(notes: Notes, line: str) -> None:
     for lines in notes:
         lines.append(line)
 
 
-def _repair(values: np.ndarray, channel_names: Sequence[str], notes: list[list[str]]) -> np.ndarray:
-    """Fill short gaps by straight lines; empty channels in which more than a fifth is missing."""
-    values = values.copy()
-    finite = np.isfinite(values)
-    times = np.arange(values.shape[-1])
-    for record, channel in zip(*np.nonzero(~finite.all(axis=-1)), strict=True):
-        known = finite[record, channel]
-        missing_share = 1.0 - known.mean()
-        row = values[record, channel]
-        if missing_share > _MAXIMUM_MISSING_SHARE:
-            row[:] = 0.0
-            notes[record].append(f"{channel_names[channel]}: {missing_share:.0%} of the samples missing, left empty")
-        else:
-            row[~known] = np.interp(times[~known], times[known], row[known])
-            notes[record].append(f"{channel_names[channel]}: {missing_share:.1%} of the samples missing, interpolated")
-    if not values.any(axis=(1, 2)).all():
-        raise SignalError("the recording holds no usable samples", action="record again")
-    return values
-
-
-def _scale(values: np.ndarray, scaling: Scaling) -> np.ndarray:
-    if scaling == "minmax":
-        low = values.min(axis=(1, 2), keepdims=True)
-        span = values.max(axis=(1, 2), keepdims=True) - low
-        values = (values - low) / np.where(span > 0, span, 1.0)
-    elif scaling == "zscore":
-        deviation = values.std(axis=-1, keepdims=True)
-        values = (values - values.mean(axis=-1, keepdims=True)) / np.where(deviation > 0, deviation, 1.0)
-    return values
+def _checked_recipes(recipes: Any) -> dict[str, dict[str, float]]:
+    """Return plain copies, which compare and pickle; what a bundle from elsewhere states may be anything."""
+    try:
+        checked = {
+            str(name): {str(part): float(weight) for part, weight in dict(parts).items()}
+            for name, parts in dict(recipes).items()
+        }
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            "derived_channels is malformed", received=recipes, allowed="{name: {name: weight}}"
+        ) from error
+    if not all(math.isfinite(weight) for parts in checked.values() for weight in parts.values()):
+        raise ConfigError("derived_channels holds a weight that is no number", received=recipes)
+    return checked

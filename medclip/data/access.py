@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from medclip.core.dataset import Dataset
-from medclip.core.errors import DatasetError
-from medclip.core.modality import find_dataset, sniff
+from medclip.core.errors import ConfigError, DatasetError
+from medclip.core.modality import DatasetFactory, find_dataset, sniff
 from medclip.core.sample import Sample
 from medclip.data.store import STORE_FILE, PackedStore
 
@@ -32,6 +34,7 @@ def open_dataset(name: str, root: str | Path | None = None, **options: Any) -> D
         options: Further options of the data set, such as ``sampling_rate_hz``.
 
     Raises:
+        ConfigError: The data set has no such option, or not with this value.
         DatasetError: The data set is unknown, or lacks its folder or a file in it.
         StoreError: The store is damaged.
     """
@@ -43,4 +46,13 @@ def open_dataset(name: str, root: str | Path | None = None, **options: Any) -> D
             f"data set {factory.name} needs its folder",
             action=f"give root, or fetch it with: medclip data download {factory.name} --out FOLDER",
         )
+    _check_options(factory, options)
     return factory.open(root, **options)
+
+
+def _check_options(factory: DatasetFactory, options: Mapping[str, Any]) -> None:
+    parameters = list(inspect.signature(factory.open).parameters.values())[1:]
+    known = [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD]
+    unknown = [name for name in options if name not in known]
+    if unknown and len(known) == len(parameters):
+        raise ConfigError(f"data set {factory.name} has no such option", received=unknown, allowed=known)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -20,12 +21,14 @@ from medclip.core.errors import ConfigError, DatasetError
 from medclip.core.input_spec import InputSpec
 from medclip.core.modality import find_dataset
 from medclip.core.splits import patient_split
+from medclip.data.access import open_dataset
 from medclip.data.loader import BatchSampler, ResumableLoader
 from medclip.data.pack import pack
 from medclip.data.pairs import PairDataset, usable_records
-from medclip.data.store import PackedStore
+from medclip.data.store import SCHEMA_VERSION, STORE_FILE, PackedStore
 from medclip.data.texts import NO_TEXT, TextTable
 from medclip.modalities.report.pipeline import ReportPipeline
+from medclip.version import __version__
 
 __all__ = ["PairDataModule"]
 
@@ -43,6 +46,7 @@ class PairDataModule(L.LightningDataModule):
         spec: Changes to the modality's default input specification, such as ``{sampling_rate_hz: 100}``.
         reports: What makes the reports readable.
         near_duplicates: Whether reports that differ only in the order of statements count as equal.
+        implied_statements: Whether the simpler statements that follow from a statement are trained on as well.
         train_folds: Folds to train on; None takes all that are neither for validation nor for test.
         val_folds: Folds to validate on. Empty sets ``validation_share`` of the training patients aside instead.
         test_folds: Folds for ``medclip test``.
@@ -67,6 +71,7 @@ class PairDataModule(L.LightningDataModule):
         spec: dict[str, Any] | None = None,
         reports: ReportPipeline | None = None,
         near_duplicates: bool = True,
+        implied_statements: bool = True,
         train_folds: Sequence[int | str] | None = None,
         val_folds: Sequence[int | str] = (),
         test_folds: Sequence[int | str] = (),
@@ -81,6 +86,9 @@ class PairDataModule(L.LightningDataModule):
             raise ConfigError("contrastive training needs batches of at least 2", received=batch_size)
         if not 0.0 <= validation_share < 1.0:
             raise ConfigError("validation_share is out of range", received=validation_share, allowed="0 up to below 1")
+        for name, number in (("n_workers", n_workers), ("keep_in_memory_mb", keep_in_memory_mb), ("seed", seed)):
+            if number < 0:
+                raise ConfigError(f"{name} is negative", received=number, allowed="0 or more")
         self.dataset = dataset
         self.root = root
         self.dataset_options = dict(dataset_options or {})
@@ -88,6 +96,7 @@ class PairDataModule(L.LightningDataModule):
         self.spec = _spec(dataset, spec or {})
         self.reports = reports or ReportPipeline(translate_to=None, normalise=False)
         self.near_duplicates = near_duplicates
+        self.implied_statements = implied_statements
         self.train_folds = None if train_folds is None else _texts(train_folds)
         self.val_folds = _texts(val_folds)
         self.test_folds = _texts(test_folds)
@@ -119,13 +128,14 @@ class PairDataModule(L.LightningDataModule):
         if self._parts:
             return
         store = self._store()
-        self.texts = TextTable.build(store.column("report"), self.reports, near_duplicates=self.near_duplicates)
+        self.texts = TextTable.build(
+            store.column("report"),
+            self.reports,
+            near_duplicates=self.near_duplicates,
+            implied_statements=self.implied_statements,
+        )
         self.store_digest = store.digest()
-        with_text = np.flatnonzero(self.texts.report_rows != NO_TEXT)
-        if len(with_text) < len(store):
-            _log.info("%d of %d records have no report to learn from", len(store) - len(with_text), len(store))
-        records = usable_records(store, with_text, self.spec)
-        for part, members in self._divide(store, records).items():
+        for part, members in self._divide(store, usable_records(store, np.arange(len(store)), self.spec)).items():
             self._parts[part] = PairDataset(store, members, self.spec, self.texts, keep_mb=self.keep_in_memory_mb)
 
     def n_records(self) -> dict[str, int]:
@@ -142,22 +152,33 @@ class PairDataModule(L.LightningDataModule):
 
     def val_dataloader(self) -> ResumableLoader | list[ResumableLoader]:
         """Batches in the order of the records; an empty list if nothing is set aside."""
-        return self._loader("val", shuffle=False) if len(self._parts["val"]) else []
+        return self._loader("val", shuffle=False) if self.val_folds or len(self._parts["val"]) else []
 
     def test_dataloader(self) -> ResumableLoader:
         """Batches of the test folds."""
         return self._loader("test", shuffle=False)
 
     def predict_dataloader(self) -> ResumableLoader:
-        """Batches of the test folds, or of all records if there are none."""
-        return self._loader("test" if self.test_folds else "all", shuffle=False)
+        """Batches of the test folds, or of all records if there are none; a report is not needed."""
+        return self._loader("predict", shuffle=False)
 
     def _loader(self, part: str, *, shuffle: bool) -> ResumableLoader:
         dataset = self._parts[part]
         if len(dataset) == 0:
             raise ConfigError(f"no records for {part}", action=f"name {part}_folds in the recipe")
         sampler = BatchSampler(len(dataset), self.batch_size, shuffle=shuffle, seed=self.seed)
-        return ResumableLoader(dataset, sampler, n_workers=self.n_workers, pin_memory=torch.cuda.is_available())
+        return ResumableLoader(
+            dataset,
+            sampler,
+            n_workers=self.n_workers,
+            pin_memory=torch.cuda.is_available(),
+            n_batches_at_most=self._training_limit(len(sampler)) if part == "train" else None,
+        )
+
+    def _training_limit(self, n_batches: int) -> int | None:
+        """Return how many batches the trainer takes for an epoch: a number, or a share of all."""
+        limit = getattr(self.trainer, "limit_train_batches", None)
+        return int(n_batches * limit) if isinstance(limit, float) else limit
 
     def _divide(self, store: PackedStore, records: np.ndarray) -> dict[str, np.ndarray]:
         folds = np.array([str(fold) for fold in store.column("fold")])
@@ -173,35 +194,67 @@ class PairDataModule(L.LightningDataModule):
                 [patient_split(patient, self.seed, fractions=shares) == "validation" for patient in patients]
             )
             train, val = train & ~aside, train & aside
-        self._check_patients(store, train, val | np.isin(folds, self.test_folds))
+        test = np.isin(folds, self.test_folds)
+        self._check_patients(store, {"train": train, "validation": val, "test": test})
+        with_text = self.texts.report_rows != NO_TEXT
+        if not with_text.all():
+            _log.info("%d of %d records have no report to learn from", np.sum(~with_text), len(store))
         members = {
-            "train": train,
-            "val": val,
-            "test": np.isin(folds, self.test_folds),
-            "all": np.ones(len(store), bool),
+            "train": train & with_text,
+            "val": val & with_text,
+            "test": test & with_text,
+            "predict": test if self.test_folds else np.ones(len(store), np.bool_),
         }
         return {part: records[chosen[records]] for part, chosen in members.items()}
 
-    def _check_patients(self, store: PackedStore, train: np.ndarray, held_out: np.ndarray) -> None:
+    def _check_patients(self, store: PackedStore, parts: Mapping[str, np.ndarray]) -> None:
         patients = np.array(store.column("patient_id"))
-        shared = len(set(patients[train].tolist()) & set(patients[held_out].tolist()))
-        if shared:
-            raise DatasetError(
-                f"{shared} patients of {store.name} would be trained on and evaluated on",
-                action="choose folds that keep a patient's records together",
-            )
+        members = {part: set(patients[chosen].tolist()) for part, chosen in parts.items()}
+        for one, other in itertools.combinations(members, 2):
+            shared = len(members[one] & members[other])
+            if shared:
+                raise DatasetError(
+                    f"{shared} patients of {store.name} have records for both {one} and {other}",
+                    action="choose folds that keep a patient's records together",
+                )
 
     def _store(self) -> PackedStore:
-        folder = self.store_folder or cache_folder() / "stores" / f"{self.dataset}-{self._options_digest()}"
-        if (folder / "store.json").is_file():
-            return PackedStore(folder)
-        dataset = find_dataset(self.dataset)[1].open(self.root, **self.dataset_options)
+        folder = self.store_folder or cache_folder() / "stores" / f"{self.dataset}-{self._source_digest()}"
+        if (folder / STORE_FILE).is_file():
+            return self._checked(PackedStore(folder))
+        dataset = open_dataset(self.dataset, self.root, **self.dataset_options)
         with tqdm(total=len(dataset), desc=f"packing {self.dataset}", unit=" records", disable=None) as bar:
             return pack(dataset, folder, progress=lambda done, _: bar.update(done - bar.n))
 
-    def _options_digest(self) -> str:
-        described = {"root": str(Path(self.root).resolve()) if self.root else None, "options": self.dataset_options}
-        return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
+    def _checked(self, store: PackedStore) -> PackedStore:
+        if store.name != find_dataset(self.dataset)[1].name:
+            raise ConfigError(
+                "the packed store holds another data set",
+                received=store.name,
+                allowed=self.dataset,
+                action="name its folder in data.store, or leave that out",
+            )
+        return store
+
+    def _source_digest(self) -> str:
+        """Identify what a store in the cache was made from, so that a change of it makes another store."""
+        described = {
+            "schema": SCHEMA_VERSION,
+            "medclip": __version__,
+            "root": str(Path(self.root).resolve()) if self.root else None,
+            "tables": _file_stamps(Path(self.root)) if self.root else [],
+            "options": self.dataset_options,
+        }
+        return hashlib.sha256(json.dumps(described, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _file_stamps(folder: Path) -> list[tuple[str, int, int]]:
+    """Name, size and time of the files that lie in a data set's folder itself: its tables."""
+    try:
+        found = [(path.name, path.stat()) for path in sorted(folder.iterdir()) if path.is_file()]
+    except OSError:
+        return []
+    return [(name, status.st_size, status.st_mtime_ns) for name, status in found]
 
 
 def _spec(dataset: str, changes: Mapping[str, Any]) -> InputSpec:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,12 @@ import torch.distributed as distributed
 from torch.utils.data import DataLoader, Sampler
 
 from medclip.core.batch import Batch
-from medclip.core.errors import ConfigError
+from medclip.core.errors import ConfigError, MedclipError
 from medclip.data.pairs import PairDataset
 
 __all__ = ["BatchSampler", "ResumableLoader"]
+
+_log = logging.getLogger(__name__)
 
 
 class BatchSampler(Sampler[list[int]]):
@@ -51,6 +54,10 @@ class BatchSampler(Sampler[list[int]]):
         whole, rest = divmod(self.n_records, self.batch_size * _n_processes())
         return whole + (1 if rest and not self.shuffle and _n_processes() == 1 else 0)
 
+    def identity(self) -> list[int]:
+        """Everything but the epoch that the batches of all processes together depend on."""
+        return [self.n_records, self.batch_size * _n_processes(), int(self.shuffle), self.seed]
+
     def __iter__(self) -> Iterator[list[int]]:
         order = np.arange(self.n_records)
         if self.shuffle:
@@ -72,17 +79,29 @@ class ResumableLoader:
         n_workers: Worker processes. 0 is fastest for a packed store on few cores: a batch is made in a few
             milliseconds, and sending it between processes costs more than that.
         pin_memory: Use page-locked memory, for a GPU.
+        n_batches_at_most: Batches that make an epoch for the trainer, if it is told to use fewer than there are; a
+            run that is continued behind the last of them starts the next epoch.
+
+    Raises:
+        MedclipError: While iterating, what the dataset raised, from a worker process too.
     """
 
     def __init__(
-        self, dataset: PairDataset, sampler: BatchSampler, *, n_workers: int = 0, pin_memory: bool = False
+        self,
+        dataset: PairDataset,
+        sampler: BatchSampler,
+        *,
+        n_workers: int = 0,
+        pin_memory: bool = False,
+        n_batches_at_most: int | None = None,
     ) -> None:
         self._sampler = sampler
         self._remaining = _Remaining(sampler)
+        self._n_batches = len(sampler) if n_batches_at_most is None else min(n_batches_at_most, len(sampler))
         self._n_delivered = 0
         self._continues = False
-        self._loader: DataLoader[Batch] = DataLoader(
-            dataset,  # type: ignore[arg-type]
+        self._loader: DataLoader[Batch | MedclipError] = DataLoader(
+            _Guarded(dataset),  # type: ignore[arg-type]
             batch_sampler=self._remaining,
             num_workers=n_workers,
             collate_fn=_already_a_batch,
@@ -99,18 +118,41 @@ class ResumableLoader:
         self._continues = False
         self._remaining.n_skipped = self._n_delivered
         for batch in self._loader:
+            if isinstance(batch, MedclipError):
+                raise batch
             self._n_delivered += 1
             yield batch
 
     def state_dict(self) -> dict[str, Any]:
-        """Epoch and number of batches delivered in it."""
-        return {"epoch": self._sampler.epoch, "n_delivered": self._n_delivered}
+        """Epoch, number of batches delivered in it, and what their order depends on."""
+        return {"epoch": self._sampler.epoch, "n_delivered": self._n_delivered, "order": self._sampler.identity()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue behind the batch that was delivered last."""
+        """Continue behind the batch that was delivered last, or with the next epoch if other batches are made now."""
         self._sampler.epoch = int(state["epoch"])
         self._n_delivered = int(state["n_delivered"])
-        self._continues = self._n_delivered < len(self)
+        if state.get("order") != self._sampler.identity():
+            _log.warning("the data or the size of batches have changed: training continues with the next epoch")
+            self._n_delivered = max(1, self._n_delivered)
+            self._continues = False
+            return
+        self._continues = self._n_delivered < self._n_batches
+
+
+class _Guarded:
+    """Hands an error over instead of raising it: a worker process would make a traceback of its one clear line."""
+
+    def __init__(self, dataset: PairDataset) -> None:
+        self._dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def __getitems__(self, indices: Sequence[int]) -> Batch | MedclipError:
+        try:
+            return self._dataset.__getitems__(indices)
+        except MedclipError as error:
+            return error
 
 
 class _Remaining:

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import json
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from medclip.core.dataset import Dataset
-from medclip.core.errors import FormatError, MedclipError, OutputError, StoreError
-from medclip.core.files import output_errors, read_json, sha256_of_file, write_json, write_whole
+from medclip.core.errors import InputError, MedclipError, OutputError
+from medclip.core.files import output_errors, read_json, write_json
 from medclip.core.sample import Sample
-from medclip.data.quantise import MISSING, quantise
-from medclip.data.store import SCHEMA_VERSION, STORE_FILE, Layout, PackedStore
-
-if TYPE_CHECKING:
-    import pyarrow
+from medclip.data._lock import only_one
+from medclip.data._plan import Plan, first_readable
+from medclip.data._store_files import PLAN_FILE, note_files, write_description, write_index, write_shards
+from medclip.data.store import STORE_FILE, PackedStore
 
 __all__ = ["pack"]
 
 _RECORDS_PER_SHARD = 512
-_MARGIN_BYTES = 64 << 20
+_MARGIN_BYTES = 4 << 20
 
 
 def pack(
@@ -40,13 +32,15 @@ def pack(
     """Write a data set into a packed store, or continue after an interruption.
 
     Finished shards lie in ``.NAME.unfinished`` beside the store until all are there; the same call continues with
-    them after a ``kill -9``. On an error, a full disk included, that folder is removed.
+    them after a ``kill -9``, and the result is the same byte for byte. On an error, a full disk included, that folder
+    is removed. A second process that packs into the same folder waits for the first.
 
     Args:
         dataset: What to pack.
         folder: The store; it must not exist yet, unless it holds the finished store of the same data.
-        skip_unreadable: Leave out records that cannot be decoded and list them in ``store.json``, rather than stop.
-        records_per_shard: Records per file.
+        skip_unreadable: Leave out records that cannot be decoded or whose files are not there, and list them in
+            ``store.json``, rather than stop.
+        records_per_shard: Records per file, at least 1.
         progress: Called with the number of records done and in all.
 
     Returns:
@@ -54,230 +48,105 @@ def pack(
 
     Raises:
         OutputError: The folder holds something else, or the disk is or would be full.
+        StoreError: The data set is empty, or none of its records can be read.
         FormatError: A record cannot be decoded and ``skip_unreadable`` is False.
+        DatasetError: The files of a record are not there and ``skip_unreadable`` is False.
     """
     folder = Path(folder)
-    plan = _Plan.of(dataset, records_per_shard, skip_unreadable)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        return _finished(folder, plan)
+    if records_per_shard < 1:
+        raise InputError("records_per_shard is out of range", received=records_per_shard, allowed="at least 1")
+    first = first_readable(dataset, skip_unreadable=skip_unreadable)
+    plan = Plan.of(dataset, first, records_per_shard=records_per_shard, skip_unreadable=skip_unreadable)
     work = folder.with_name(f".{folder.name}.unfinished")
+    while not _holds_something(folder):
+        with output_errors(folder), only_one(work) as is_ours:
+            # Another process may have finished the store, or given up, while this one waited.
+            if is_ours and not _holds_something(folder):
+                _pack(dataset, folder, work, plan, first, progress)
+                return PackedStore(folder)
+            if is_ours:
+                shutil.rmtree(work, ignore_errors=True)
+    return _finished(folder, plan)
+
+
+def _holds_something(folder: Path) -> bool:
     with output_errors(folder):
-        _begin(work, plan, dataset)
-    try:
-        with output_errors(folder):
-            shards = _write_shards(dataset, work, plan, progress)
-            _write_index(dataset, work, shards)
-            _write_description(dataset, work, plan, shards)
-            if folder.exists():
-                folder.rmdir()
-            work.replace(folder)
-            for note in (*folder.glob("shard-*.json"), folder / "plan.json"):
-                note.unlink()
-    except (MedclipError, OSError):
-        shutil.rmtree(work, ignore_errors=True)
-        raise
-    return PackedStore(folder)
+        return folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """What identifies a store while it is being written."""
-
-    dataset: str
-    modality: str
-    version: str
-    n_records: int
-    records_per_shard: int
-    skip_unreadable: bool
-    records_sha256: str
-
-    @classmethod
-    def of(cls, dataset: Dataset, records_per_shard: int, skip_unreadable: bool) -> _Plan:
-        if len(dataset) == 0:
-            raise StoreError(f"data set {dataset.name} has no records to pack", action="check its folder and options")
-        digest = hashlib.sha256()
-        for info in dataset.records:
-            digest.update(f"{info.record_id}\0{info.fold}\0{info.report}\n".encode())
-        return cls(
-            dataset.name,
-            dataset.modality,
-            dataset.version,
-            len(dataset),
-            records_per_shard,
-            skip_unreadable,
-            digest.hexdigest(),
-        )
-
-    def ranges(self) -> list[range]:
-        """Record numbers of each shard."""
-        steps = range(0, self.n_records, self.records_per_shard)
-        return [range(start, min(start + self.records_per_shard, self.n_records)) for start in steps]
-
-
-def _finished(folder: Path, plan: _Plan) -> PackedStore:
+def _finished(folder: Path, plan: Plan) -> PackedStore:
     """Return a store that already holds what is asked for; refuse anything else."""
-    try:
-        store = PackedStore(folder)
-    except StoreError as error:
-        raise OutputError(f"{folder} exists and is no packed store", action="choose another output folder") from error
-    if store.description["plan"] != dataclasses.asdict(plan):
+    if not (folder / STORE_FILE).is_file():
+        raise OutputError(f"{folder} exists and is no packed store", action="choose another output folder")
+    store = PackedStore(folder)
+    if not plan.is_fulfilled_by(store.description.get("plan")):
         raise OutputError(
-            f"{folder} exists and holds another selection of records", action="choose another output folder"
+            f"{folder} exists and holds a store of other data", action="choose another output folder, or remove it"
+        )
+    if store.description.get("skipped") and not plan.skip_unreadable:
+        raise OutputError(
+            f"{folder} exists and lacks records that could not be read",
+            received=f"{len(store)} of {plan.n_records} records",
+            action="allow unreadable records to be skipped, or remove it and pack again",
         )
     return store
 
 
-def _begin(work: Path, plan: _Plan, dataset: Dataset) -> None:
-    """Make the working folder, or keep the one of the same plan."""
-    path = work / "plan.json"
-    if path.is_file() and read_json(path) == dataclasses.asdict(plan):
+def _pack(
+    dataset: Dataset,
+    folder: Path,
+    work: Path,
+    plan: Plan,
+    first: Sample,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    try:
+        _begin(work, plan, first)
+        if not (work / STORE_FILE).is_file():
+            shards = write_shards(dataset, work, plan, progress)
+            write_index(dataset, work, shards)
+            write_description(dataset, work, plan, shards)
+        # From here on a store that is found unfinished lacks nothing but its name.
+        for note in note_files(work):
+            note.unlink()
+        if folder.exists():
+            folder.rmdir()
+        work.replace(folder)
+    except (MedclipError, OSError):
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+
+
+def _begin(work: Path, plan: Plan, first: Sample) -> None:
+    """Keep what an interrupted run of the same plan has written, and remove everything else."""
+    if _plan_in(work) == plan.as_dict():
+        # Files that were being written when it was interrupted.
+        for path in [*work.glob(".*"), *work.glob("labels/.*")]:
+            path.unlink()
         return
-    shutil.rmtree(work, ignore_errors=True)
-    work.parent.mkdir(parents=True, exist_ok=True)
-    needed = dataset[0].array.size * 2 * plan.n_records + _MARGIN_BYTES
-    free = shutil.disk_usage(work.parent).free
+    for path in work.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    _check_room(work, plan, first)
+    write_json(work / PLAN_FILE, plan.as_dict())
+
+
+def _plan_in(work: Path) -> object:
+    for name in (PLAN_FILE, STORE_FILE):
+        try:
+            found = read_json(work / name)
+            return found if name == PLAN_FILE else found["plan"]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return None
+
+
+def _check_room(work: Path, plan: Plan, first: Sample) -> None:
+    needed = first.array.size * 2 * plan.n_records + _MARGIN_BYTES
+    free = shutil.disk_usage(work).free
     if free < needed:
         raise OutputError(
-            f"not enough room to pack {dataset.name} into {work.parent}",
+            f"not enough room to pack {plan.dataset} into {work.parent}",
             received=f"{free / 1e6:.0f} MB free",
             allowed=f"about {needed / 1e6:.0f} MB",
             action="free some space or choose another output folder",
         )
-    work.mkdir()
-    write_json(path, dataclasses.asdict(plan))
-
-
-def _write_shards(
-    dataset: Dataset, work: Path, plan: _Plan, progress: Callable[[int, int], None] | None
-) -> list[dict[str, Any]]:
-    """Write the shards that are not there yet and return what is in each; a shard's note is written after it."""
-    shards = []
-    for number, members in enumerate(plan.ranges()):
-        note = work / f"shard-{number:05d}.json"
-        shard = read_json(note) if note.is_file() else None
-        if shard is None or sha256_of_file(work / shard["file"]) != shard["sha256"]:
-            shard = _write_shard(dataset, work / f"shard-{number:05d}.arrow", members, plan.skip_unreadable)
-            write_json(note, shard)
-        shards.append(shard)
-        if progress is not None:
-            progress(members.stop, plan.n_records)
-    return shards
-
-
-def _write_shard(dataset: Dataset, path: Path, members: range, skip_unreadable: bool) -> dict[str, Any]:
-    rows: list[tuple[np.ndarray, np.ndarray]] = []
-    kept: list[int] = []
-    skipped: list[dict[str, Any]] = []
-    layouts: list[Layout] = []
-    layout_of: list[int] = []
-    for index in members:
-        try:
-            sample = dataset[index]
-        except FormatError as error:
-            if not skip_unreadable:
-                raise
-            skipped.append({"record_id": dataset.records[index].record_id, "reason": str(error)})
-            continue
-        layout = _layout(sample)
-        if layout not in layouts:
-            layouts.append(layout)
-        layout_of.append(layouts.index(layout))
-        rows.append(quantise(sample.array))
-        kept.append(index)
-    _write_arrow(path, rows, layout_of)
-    return {
-        "file": path.name,
-        "sha256": sha256_of_file(path),
-        "kept": kept,
-        "skipped": skipped,
-        "layouts": [dataclasses.asdict(layout) for layout in layouts],
-    }
-
-
-def _layout(sample: Sample) -> Layout:
-    if sample.sampling_rate_hz is None or sample.channel_names is None:
-        raise StoreError("only waveforms can be packed so far", received=f"array of shape {sample.array.shape}")
-    n_channels, n_samples = sample.array.shape
-    return Layout((n_channels, n_samples), float(sample.sampling_rate_hz), sample.channel_names)
-
-
-def _write_arrow(path: Path, rows: Sequence[tuple[np.ndarray, np.ndarray]], layout_of: Sequence[int]) -> None:
-    import pyarrow as arrow
-
-    columns = {
-        "stored": _list_column([stored.ravel() for stored, _ in rows], arrow.int16()),
-        "gain": _list_column([gain for _, gain in rows], arrow.float32()),
-        "layout": arrow.array(layout_of, arrow.int32()),
-        "has_missing": arrow.array([bool((stored == MISSING).any()) for stored, _ in rows], arrow.bool_()),
-    }
-    batch = arrow.record_batch(columns)
-    with (
-        write_whole(path) as temporary,
-        arrow.OSFile(str(temporary), "wb") as sink,
-        arrow.ipc.new_file(sink, batch.schema) as writer,
-    ):
-        writer.write_batch(batch)
-
-
-def _list_column(rows: Sequence[np.ndarray], kind: pyarrow.DataType) -> pyarrow.Array:
-    import pyarrow as arrow
-
-    offsets = np.cumsum([0, *(len(row) for row in rows)], dtype=np.int64)
-    values = np.concatenate(rows) if rows else np.empty(0, kind.to_pandas_dtype())
-    return arrow.LargeListArray.from_arrays(arrow.array(offsets), arrow.array(values, kind))
-
-
-def _write_index(dataset: Dataset, work: Path, shards: Sequence[dict[str, Any]]) -> None:
-    import pyarrow as arrow
-    from pyarrow import parquet
-
-    kept = [index for shard in shards for index in shard["kept"]]
-    infos = [dataset.records[index] for index in kept]
-    table = arrow.table(
-        {
-            "record_id": [info.record_id for info in infos],
-            "patient_id": [info.patient_id for info in infos],
-            "report": arrow.array([info.report for info in infos], arrow.string()),
-            "fold": arrow.array([info.fold for info in infos], arrow.string()),
-            "attributes": [json.dumps(dict(info.attributes), ensure_ascii=False) for info in infos],
-        }
-    )
-    with write_whole(work / "index.parquet") as temporary:
-        parquet.write_table(table, temporary)
-    for label_set in dataset.label_sets:
-        labels = dataset.labels(label_set).rows(kept)
-        columns = {code: labels.values[:, column] for column, code in enumerate(labels.codes)}
-        with write_whole(work / "labels" / f"{label_set}.parquet") as temporary:
-            parquet.write_table(arrow.table(columns), temporary)
-
-
-def _write_description(dataset: Dataset, work: Path, plan: _Plan, shards: Sequence[dict[str, Any]]) -> None:
-    """Number the layouts across shards and write down the checksum of every file."""
-    layouts: list[Any] = []
-    for shard in shards:
-        for layout in shard["layouts"]:
-            if layout not in layouts:
-                layouts.append(layout)
-    files = ["index.parquet", *(f"labels/{name}.parquet" for name in dataset.label_sets)]
-    checksums = {shard["file"]: shard["sha256"] for shard in shards}
-    checksums |= {name: sha256_of_file(work / name) for name in files}
-    description = {
-        "schema_version": SCHEMA_VERSION,
-        "dataset": plan.dataset,
-        "modality": plan.modality,
-        "version": plan.version,
-        "plan": dataclasses.asdict(plan),
-        "label_sets": list(dataset.label_sets),
-        "layouts": layouts,
-        "shards": [
-            {
-                "file": shard["file"],
-                "n_records": len(shard["kept"]),
-                "layouts": [layouts.index(layout) for layout in shard["layouts"]],
-            }
-            for shard in shards
-        ],
-        "skipped": [entry for shard in shards for entry in shard["skipped"]],
-        "sha256": checksums,
-    }
-    write_json(work / STORE_FILE, description)

@@ -92,7 +92,7 @@ def prepared_batch(store: PackedStore, records: np.ndarray, spec: InputSpec) -> 
     Raises:
         SignalError: A record does not meet the specification; ``usable_records`` finds these beforehand.
     """
-    if not isinstance(spec, WaveformSpec):
+    if not isinstance(spec, WaveformSpec) or spec.modality != store.modality or len(records) == 0:
         batch = spec.prepare_batch([store[int(record)] for record in records])
         return batch.values, batch.mask
     groups = store.read(records)

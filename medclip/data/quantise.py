@@ -14,13 +14,16 @@ MISSING = np.int16(-32768)
 _LARGEST = 32767
 # Integer steps per unit of common recorders (1, 5, 0.5 and 2.5 microvolts for a unit of a millivolt), tried in turn.
 _COMMON_GAINS = (1000.0, 200.0, 2000.0, 400.0)
+# A larger gain would not fit a float32.
+_LARGEST_GAIN = 1e30
 
 
 def quantise(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Turn float32 ``(n_channels, n_samples)`` into int16 and one gain per channel.
 
-    A channel recorded at a common gain comes back bit for bit. Any other channel gets the largest gain that holds its
-    largest value, so that the error is at most half a step: one part in 65,534 of the largest value.
+    A channel recorded at a common gain comes back with equal values. Any other channel gets the gain that just holds
+    its largest value, so that the error is at most half a step: one part in 65,534 of the largest value. Channels that
+    stay below 3e-26 are the exception; their error is at most 5e-31.
 
     Returns:
         ``(stored, gain)`` with ``stored / gain`` equal or close to ``values``; missing values are ``MISSING``.
@@ -45,30 +48,42 @@ def quantise(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _quantise_known(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     for common in _COMMON_GAINS:
-        counts = np.rint(values * np.float32(common))
+        # What overflows is not equal to the value it came from.
+        with np.errstate(over="ignore"):
+            counts = np.rint(values * np.float32(common))
         if np.array_equal(counts / np.float32(common), values) and np.abs(counts).max(initial=0) <= _LARGEST:
             return counts.astype(np.int16), np.full(len(values), common, np.float32)
     if len(values) > 1:
         # Channels may differ in gain (LUDB's do), so each finds its own.
         parts = [_quantise_known(row[None]) for row in values]
         return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
-    largest = np.abs(values).max(initial=0.0)
-    gain = np.float32(min(_LARGEST / largest, 1e30) if largest > 0 else 1.0)
+    gain = _gain_for(float(np.abs(values).max(initial=0.0)))
     counts = np.rint(values.astype(np.float64) * gain).clip(-_LARGEST, _LARGEST)
     return counts.astype(np.int16), np.full(1, gain, np.float32)
 
 
-def dequantise(stored: np.ndarray, gain: np.ndarray, *, has_missing: bool = True) -> np.ndarray:
+def _gain_for(largest: float) -> np.float32:
+    """Return the gain with which the largest value becomes the largest count, rounded so that it cannot overflow."""
+    exact = min(_LARGEST / largest, _LARGEST_GAIN)
+    gain = np.float32(exact)
+    return gain if gain >= exact else np.nextafter(gain, np.float32(np.inf))
+
+
+def dequantise(
+    stored: np.ndarray, gain: np.ndarray, *, has_missing: bool = True, out: np.ndarray | None = None
+) -> np.ndarray:
     """Turn int16 ``(..., n_channels, n_samples)`` back into float32.
 
     Args:
         stored: What ``quantise`` returned.
-        gain: ``(..., n_channels)`` float32.
+        gain: ``(..., n_channels)`` float32, or a single one for all channels.
         has_missing: False if the caller knows that nothing is ``MISSING``.
+        out: float32 in the shape of ``stored`` to write into, rather than a new array.
     """
-    first = gain.flat[0]
-    divisor = first if (gain == first).all() else gain[..., None]
-    values: np.ndarray = np.divide(stored, divisor, dtype=np.float32)
+    values = np.empty(stored.shape, np.float32) if out is None else out
+    # Two passes over what fits the processor's cache are faster than a division that converts as it goes.
+    np.copyto(values, stored)
+    np.divide(values, gain[..., None] if gain.ndim else gain, out=values)
     if has_missing:
         values[stored == MISSING] = np.nan
     return values

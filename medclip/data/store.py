@@ -12,7 +12,10 @@ A store is a folder::
 
 from __future__ import annotations
 
+import bisect
 import functools
+import hashlib
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +28,8 @@ from medclip.core.dataset import LabelTable, RecordInfo
 from medclip.core.errors import LabelError, StoreError
 from medclip.core.files import read_json, sha256_of_file
 from medclip.core.sample import Sample
-from medclip.data.quantise import dequantise
+from medclip.data._shard import Layout, Shard
+from medclip.data._store_index import StoredRecords, read_table
 
 if TYPE_CHECKING:
     import pyarrow
@@ -34,21 +38,7 @@ __all__ = ["SCHEMA_VERSION", "STORE_FILE", "Layout", "PackedStore", "StoredArray
 
 SCHEMA_VERSION = 1
 STORE_FILE = "store.json"
-
-
-@dataclass(frozen=True)
-class Layout:
-    """What a group of records has in common.
-
-    Args:
-        shape: ``(n_channels, n_samples)``.
-        sampling_rate_hz: Samples per second.
-        channel_names: One per channel.
-    """
-
-    shape: tuple[int, int]
-    sampling_rate_hz: float
-    channel_names: tuple[str, ...]
+_AGAIN = "remove the folder and pack the data set again"
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +61,7 @@ class StoredArrays:
 class PackedStore:
     """A packed data set; satisfies ``medclip.core.dataset.Dataset``.
 
-    It can be pickled into worker processes, which map the files anew.
+    It can be pickled into worker processes, which map the files anew. Its samples carry no labels: ask ``labels``.
 
     Args:
         folder: The store.
@@ -83,15 +73,28 @@ class PackedStore:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self.description = _read_description(self.folder)
+        try:
+            self._read_fields()
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise StoreError(f"{self.folder / STORE_FILE} is damaged", action=_AGAIN) from error
+        self._shards: dict[int, Shard] = {}
+
+    def _read_fields(self) -> None:
         self.name = str(self.description["dataset"])
         self.modality = str(self.description["modality"])
         self.version = str(self.description["version"])
+        self.label_sets: tuple[str, ...] = tuple(self.description["label_sets"])
         self.layouts = tuple(
-            Layout(tuple(entry["shape"]), float(entry["sampling_rate_hz"]), tuple(entry["channel_names"]))
+            Layout(_shape(entry["shape"]), float(entry["sampling_rate_hz"]), tuple(entry["channel_names"]))
             for entry in self.description["layouts"]
         )
-        self._starts = np.cumsum([0, *(shard["n_records"] for shard in self.description["shards"])])
-        self._shards: dict[int, _Shard] = {}
+        self._files = [
+            (str(entry["file"]), [int(layout) for layout in entry["layouts"]], int(entry["n_records"]))
+            for entry in self.description["shards"]
+        ]
+        self._starts = [0, *itertools.accumulate(n_records for _, _, n_records in self._files)]
+        self._checksums = {str(name): str(checksum) for name, checksum in self.description["sha256"].items()}
+        self._length = self._starts[-1]
 
     def __getstate__(self) -> dict[str, Any]:
         return {"folder": self.folder}
@@ -100,24 +103,16 @@ class PackedStore:
         self.__init__(state["folder"])  # type: ignore[misc]
 
     def __len__(self) -> int:
-        length: int = self._starts[-1].item()
-        return length
-
-    @property
-    def label_sets(self) -> tuple[str, ...]:
-        """Names of the label sets that were packed."""
-        return tuple(self.description["label_sets"])
+        return self._length
 
     @functools.cached_property
     def records(self) -> Sequence[RecordInfo]:
         """What is known of each record, in order."""
-        return _Records(self._index)
+        return StoredRecords(self._index)
 
     @functools.cached_property
     def _index(self) -> pyarrow.Table:
-        from pyarrow import parquet
-
-        return parquet.read_table(self.folder / "index.parquet")
+        return read_table(self.folder / "index.parquet", n_rows=len(self))
 
     @functools.cached_property
     def record_ids(self) -> list[str]:
@@ -127,12 +122,12 @@ class PackedStore:
     @functools.cached_property
     def layout_of(self) -> np.ndarray:
         """``(n_records,)`` number of each record's layout."""
-        return np.concatenate([self._shard(number).layout for number in range(len(self.description["shards"]))])
+        return np.concatenate([self._shard(number).layout for number in range(len(self._files))])
 
     @functools.cached_property
     def has_missing(self) -> np.ndarray:
         """``(n_records,)`` whether a record has missing values."""
-        return np.concatenate([self._shard(number).has_missing for number in range(len(self.description["shards"]))])
+        return np.concatenate([self._shard(number).has_missing for number in range(len(self._files))])
 
     def column(self, name: str) -> list[Any]:
         """One column of the index, such as ``report`` or ``patient_id``, for all records at once."""
@@ -144,31 +139,31 @@ class PackedStore:
 
         Raises:
             LabelError: The label set was not packed.
+            StoreError: Its table is missing or damaged.
         """
-        from pyarrow import parquet
-
         if label_set not in self.label_sets:
             raise LabelError(
                 f"the store of {self.name} carries no such labels", received=label_set, allowed=self.label_sets
             )
-        table = parquet.read_table(self.folder / "labels" / f"{label_set}.parquet")
+        table = read_table(self.folder / "labels" / f"{label_set}.parquet", n_rows=len(self))
         columns = [column.to_numpy() for column in table.columns]
         return LabelTable(tuple(table.column_names), np.stack(columns, axis=1).astype(np.float32, copy=False))
 
     def __getitem__(self, index: int) -> Sample:
         """Read one record."""
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"record {index} of {len(self)}")
-        position = index % len(self)
-        arrays = self.read([position])[0]
+        position = range(self._length)[index]
+        shard, row = self._find(position)
+        layout = self.layouts[shard.layout[row]]
+        values = np.empty(layout.shape, np.float32)
+        shard.read_into(row, values)
         info = self.records[position]
         return Sample(
             modality=self.modality,
-            array=arrays.values[0],
+            array=values,
             record_id=info.record_id,
             patient_id=info.patient_id,
-            sampling_rate_hz=arrays.layout.sampling_rate_hz,
-            channel_names=arrays.layout.channel_names,
+            sampling_rate_hz=layout.sampling_rate_hz,
+            channel_names=layout.channel_names,
             report=info.report,
             attributes=info.attributes,
             source=self.name,
@@ -178,30 +173,44 @@ class PackedStore:
         return (self[index] for index in range(len(self)))
 
     def read(self, indices: Sequence[int] | np.ndarray) -> list[StoredArrays]:
-        """Read records by number, grouped by layout; much faster than one by one."""
-        wanted = np.asarray(indices, dtype=np.int64)
-        shard_of = np.searchsorted(self._starts, wanted, side="right") - 1
-        found = [
-            self._shard(shard).record(int(row))
-            for shard, row in zip(shard_of, wanted - self._starts[shard_of], strict=True)
-        ]
-        layouts = np.array([record.layout for record in found])
-        groups = []
-        for layout in np.unique(layouts):
-            positions = np.flatnonzero(layouts == layout)
-            members = [found[position] for position in positions]
-            has_missing = any(record.has_missing for record in members)
-            stored = np.stack([record.stored for record in members]).reshape(-1, *self.layouts[layout].shape)
-            gain = np.stack([record.gain for record in members])
-            values = dequantise(stored, gain, has_missing=has_missing)
-            groups.append(StoredArrays(positions, values, self.layouts[layout], has_missing))
-        return groups
+        """Read records by number, grouped by layout; much faster than one by one.
 
-    def _shard(self, number: int) -> _Shard:
-        if number not in self._shards:
-            described = self.description["shards"][number]
-            self._shards[number] = _Shard(self.folder / described["file"], described["layouts"])
-        return self._shards[number]
+        Args:
+            indices: Numbers from 0; they may repeat and come in any order.
+
+        Raises:
+            IndexError: There is no record of such a number.
+            StoreError: A file is missing or damaged.
+        """
+        wanted = np.asarray(indices, dtype=np.int64).tolist()
+        if wanted and not (min(wanted) >= 0 and max(wanted) < self._length):
+            raise IndexError(f"records {min(wanted)} to {max(wanted)} of {self._length}")
+        found = [self._find(position) for position in wanted]
+        members: dict[int, list[int]] = {}
+        for position, (shard, row) in enumerate(found):
+            members.setdefault(int(shard.layout[row]), []).append(position)
+        return [
+            self._read_group(self.layouts[layout], positions, [found[position] for position in positions])
+            for layout, positions in sorted(members.items())
+        ]
+
+    def _read_group(self, layout: Layout, positions: list[int], found: list[tuple[Shard, int]]) -> StoredArrays:
+        values = np.empty((len(found), *layout.shape), np.float32)
+        for (shard, row), out in zip(found, values, strict=True):
+            shard.read_into(row, out)
+        has_missing = any(shard.has_missing[row] for shard, row in found)
+        return StoredArrays(np.array(positions, np.int64), values, layout, has_missing)
+
+    def _find(self, position: int) -> tuple[Shard, int]:
+        number = bisect.bisect_right(self._starts, position) - 1
+        return self._shard(number), position - self._starts[number]
+
+    def _shard(self, number: int) -> Shard:
+        shard = self._shards.get(number)
+        if shard is None:
+            name, layouts, n_records = self._files[number]
+            shard = self._shards[number] = Shard(self.folder / name, layouts, self.layouts, n_records)
+        return shard
 
     def verify(self) -> None:
         """Compare every file with the checksum in ``store.json``.
@@ -209,87 +218,28 @@ class PackedStore:
         Raises:
             StoreError: A file is missing or its content has changed.
         """
-        for name, expected in self.description["sha256"].items():
+        for name, expected in self._checksums.items():
             path = self.folder / name
-            if not path.is_file():
-                raise StoreError(f"{path} is missing", action="pack the data set again")
-            found = sha256_of_file(path)
+            try:
+                found = sha256_of_file(path)
+            except OSError as error:
+                raise StoreError(f"{path} cannot be read ({error.strerror})", action=_AGAIN) from error
             if found != expected:
                 raise StoreError(
                     f"{path} has changed since it was packed",
                     received=f"sha256 {found[:16]}...",
                     allowed=f"{expected[:16]}...",
-                    action="pack the data set again",
+                    action=_AGAIN,
                 )
 
     def digest(self) -> str:
         """Identify the content: equal digests mean equal signals, reports and labels."""
-        import hashlib
-
-        return hashlib.sha256(json.dumps(self.description["sha256"], sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(self._checksums, sort_keys=True).encode()).hexdigest()
 
 
-@dataclass(frozen=True, eq=False)
-class _StoredRecord:
-    stored: np.ndarray
-    gain: np.ndarray
-    layout: int
-    has_missing: bool
-
-
-class _Shard:
-    """One Arrow file, mapped; its buffers are seen as NumPy arrays without copying."""
-
-    def __init__(self, path: Path, layouts: Sequence[int]) -> None:
-        import pyarrow as arrow
-
-        try:
-            self._map = arrow.memory_map(str(path))
-            batch = arrow.ipc.open_file(self._map).get_batch(0)
-        except (OSError, arrow.ArrowInvalid) as error:
-            raise StoreError(
-                f"{path} is missing or damaged", action="run medclip data verify, or pack again"
-            ) from error
-        self._values, self._value_starts = _buffers(batch.column("stored"), np.int16)
-        self._gains, self._gain_starts = _buffers(batch.column("gain"), np.float32)
-        # A shard numbers its own layouts, because it is written before the others are known.
-        self.layout = np.array(layouts, np.int64)[batch.column("layout").to_numpy()]
-        self.has_missing = batch.column("has_missing").to_numpy(zero_copy_only=False)
-
-    def record(self, row: int) -> _StoredRecord:
-        return _StoredRecord(
-            self._values[self._value_starts[row] : self._value_starts[row + 1]],
-            self._gains[self._gain_starts[row] : self._gain_starts[row + 1]],
-            int(self.layout[row]),
-            bool(self.has_missing[row]),
-        )
-
-
-def _buffers(column: pyarrow.Array, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return the values of a column of lists, end to end, and where each list starts."""
-    values = column.values.to_numpy()
-    if values.dtype != dtype:
-        raise StoreError("a shard holds values of an unexpected type", received=values.dtype, allowed=dtype)
-    return values, column.offsets.to_numpy()
-
-
-class _Records(Sequence[RecordInfo]):
-    """Rows of the index, made into objects only when asked for."""
-
-    def __init__(self, table: pyarrow.Table) -> None:
-        self._columns = {name: table.column(name) for name in table.column_names}
-        self._length: int = table.num_rows
-
-    def __len__(self) -> int:
-        return self._length
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return [self[position] for position in range(*index.indices(self._length))]
-        row = {name: column[index].as_py() for name, column in self._columns.items()}
-        return RecordInfo(
-            row["record_id"], row["patient_id"], row["report"], row["fold"], json.loads(row["attributes"])
-        )
+def _shape(shape: Sequence[int]) -> tuple[int, int]:
+    n_channels, n_samples = shape
+    return int(n_channels), int(n_samples)
 
 
 def _read_description(folder: Path) -> dict[str, Any]:
@@ -299,15 +249,15 @@ def _read_description(folder: Path) -> dict[str, Any]:
         action = "run the same medclip data pack again to continue" if unfinished.is_dir() else "check the path"
         raise StoreError(f"{folder} holds no packed store", action=action)
     try:
-        description: dict[str, Any] = read_json(path)
+        description: dict[str, Any] = dict(read_json(path))
         version = description["schema_version"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{path} is damaged", action="pack the data set again") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{path} is damaged or cannot be read", action=_AGAIN) from error
     if version != SCHEMA_VERSION:
         raise StoreError(
             f"{folder} was packed by another version of medclip",
             received=f"schema {version}",
             allowed=f"schema {SCHEMA_VERSION}",
-            action="pack the data set again",
+            action=_AGAIN,
         )
     return description

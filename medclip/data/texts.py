@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from medclip.modalities.report.clauses import implied_statements as implied
 from medclip.modalities.report.deduplicate import pair_ids
 
 if TYPE_CHECKING:
@@ -52,7 +53,12 @@ class TextTable:
 
     @classmethod
     def build(
-        cls, reports: Sequence[str | None], pipeline: ReportPipeline, *, near_duplicates: bool = False
+        cls,
+        reports: Sequence[str | None],
+        pipeline: ReportPipeline,
+        *,
+        near_duplicates: bool = False,
+        implied_statements: bool = False,
     ) -> TextTable:
         """Process every distinct report once and number the results.
 
@@ -60,6 +66,7 @@ class TextTable:
             reports: One raw report per record.
             pipeline: What makes them readable.
             near_duplicates: Whether reports that differ only in the order of their statements count as equal.
+            implied_statements: Add the simpler statements that follow from a statement (see ``clauses``).
         """
         processed = {report: pipeline(report) for report in sorted({report for report in reports if report})}
         rows: dict[str, int] = {}
@@ -72,8 +79,11 @@ class TextTable:
             result = processed.get(report or "")
             texts.append(result.text if result else "")
             report_rows.append(row_of(texts[-1]))
+            own = result.statements if result else ()
+            if implied_statements:
+                own += tuple(simpler for statement in own for simpler in implied(statement))
             # A statement said twice counts once, in the order of the report.
-            statements += [row_of(statement) for statement in dict.fromkeys(result.statements if result else ())]
+            statements += [row_of(statement) for statement in dict.fromkeys(own) if statement]
             starts.append(len(statements))
         return cls(
             tuple(rows),

@@ -12,8 +12,9 @@ from medclip.core.errors import ConfigError
 from medclip.encoders.output import masked_mean
 from medclip.encoders.positions import InterpolatedPositions, rotate
 
-__all__ = ["AttentionPool", "MeanPool", "build_pool"]
+__all__ = ["AttentionPool", "MeanMaxPool", "MeanPool", "Pooling", "Positions", "build_pool"]
 
+Pooling = Literal["attention", "mean", "mean_max"]
 Positions = Literal["interpolated", "relative", "none"]
 
 
@@ -23,6 +24,24 @@ class MeanPool(nn.Module):
     def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
         """Reduce ``(B, T, D)`` to ``(B, D)``."""
         return masked_mean(tokens, mask)
+
+
+class MeanMaxPool(nn.Module):
+    """Average and maximum of the real tokens, mixed to one vector: what is always there, and what occurs once.
+
+    Args:
+        dim: Width of tokens and result.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.mix = nn.Linear(2 * dim, dim)
+
+    def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Reduce ``(B, T, D)`` to ``(B, D)``; tokens where ``mask`` is False are not seen."""
+        seen = tokens if mask is None else tokens.masked_fill(~mask[..., None], -torch.inf)
+        mixed: Tensor = self.mix(torch.cat([masked_mean(tokens, mask), seen.amax(dim=1)], dim=-1))
+        return mixed
 
 
 class AttentionPool(nn.Module):
@@ -78,9 +97,7 @@ class AttentionPool(nn.Module):
         return tokens.view(n_batch, n_tokens, self.n_heads, dim // self.n_heads).transpose(1, 2)
 
 
-def build_pool(
-    pooling: Literal["attention", "mean"], dim: int, *, n_heads: int, positions: Positions, n_positions: int
-) -> nn.Module:
+def build_pool(pooling: Pooling, dim: int, *, n_heads: int, positions: Positions, n_positions: int) -> nn.Module:
     """Return the pooling that a recipe names.
 
     Raises:
@@ -88,6 +105,8 @@ def build_pool(
     """
     if pooling == "mean":
         return MeanPool()
+    if pooling == "mean_max":
+        return MeanMaxPool(dim)
     if pooling == "attention":
         return AttentionPool(dim, n_heads=n_heads, positions=positions, n_positions=n_positions)
-    raise ConfigError("unknown pooling", received=pooling, allowed=("attention", "mean"))
+    raise ConfigError("unknown pooling", received=pooling, allowed=("attention", "mean", "mean_max"))

@@ -8,16 +8,17 @@ from torch import Tensor, nn
 
 from medclip.core.errors import ConfigError
 from medclip.encoders.configurable import Configurable
+from medclip.encoders.convolution import BatchNorm1d, Conv1d
 from medclip.encoders.output import EncoderOutput, token_mask
-from medclip.encoders.pooling import Positions, build_pool
+from medclip.encoders.pooling import Pooling, Positions, build_pool
 
 __all__ = ["ResNet1d"]
 
-_BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
+_BLOCKS = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
 
 
 class ResNet1d(Configurable, nn.Module):
-    """ResNet-18, -34 or -50 with one-dimensional convolutions, as in MERL (arXiv 2403.06659).
+    """ResNet-10, -18, -34 or -50 with one-dimensional convolutions, as in MERL (arXiv 2403.06659).
 
     The stem looks at 7 samples of all channels together: at 500 Hz, 14 ms, the slope of a QRS. The first stage keeps
     that resolution and sees notches and pacing spikes; each later stage halves it, so that one token of the last stage
@@ -26,29 +27,30 @@ class ResNet1d(Configurable, nn.Module):
 
     Args:
         n_channels: Rows of the input.
-        depth: 18, 34 (two 3-sample convolutions a block) or 50 (bottleneck blocks).
+        depth: 10, 18, 34 (two convolutions a block) or 50 (bottleneck blocks). On a few thousand recordings 10 with
+            long kernels learns more than 18 with short ones (docs/experiments.md).
         width: Channels of the first stage; the others have 2, 4 and 8 times as many. MERL: 64.
         embedding_dim: Width of tokens and pooled vector. MERL: 256.
         kernel_size: Samples a block's convolution sees, odd.
-        pooling: ``attention`` or ``mean``.
+        pooling: ``attention``, ``mean`` or ``mean_max``.
         n_heads: Heads of the attention pooling. MERL: 4.
         positions: Positions of the attention pooling.
         n_positions: Length its interpolated positions are learned at.
         dropout: Probability of dropping a channel of the pooled vector.
 
     Raises:
-        ConfigError: ``depth`` is not 18, 34 or 50, or ``kernel_size`` is even.
+        ConfigError: ``depth`` is not 10, 18, 34 or 50, or ``kernel_size`` is even.
     """
 
     def __init__(
         self,
         n_channels: int = 12,
         *,
-        depth: Literal[18, 34, 50] = 18,
+        depth: Literal[10, 18, 34, 50] = 18,
         width: int = 64,
         embedding_dim: int = 256,
         kernel_size: int = 3,
-        pooling: Literal["attention", "mean"] = "attention",
+        pooling: Pooling = "attention",
         n_heads: int = 4,
         positions: Positions = "interpolated",
         n_positions: int = 313,
@@ -62,7 +64,7 @@ class ResNet1d(Configurable, nn.Module):
         self.embedding_dim = embedding_dim
         block = _Bottleneck if depth == 50 else _BasicBlock
         self.stem = nn.Sequential(
-            nn.Conv1d(n_channels, width, 7, stride=2, padding=3, bias=False), nn.BatchNorm1d(width), nn.ReLU()
+            Conv1d(n_channels, width, 7, stride=2, padding=3, bias=False), BatchNorm1d(width), nn.ReLU()
         )
         stages: list[nn.Module] = []
         n_in = width
@@ -72,7 +74,7 @@ class ResNet1d(Configurable, nn.Module):
                 stages.append(block(n_in, width * 2**stage, stride=stride, kernel_size=kernel_size))
                 n_in = width * 2**stage * block.expansion
         self.stages = nn.Sequential(*stages)
-        self.to_embedding = nn.Conv1d(n_in, embedding_dim, 1)
+        self.to_embedding = Conv1d(n_in, embedding_dim, 1)
         self.pool = build_pool(pooling, embedding_dim, n_heads=n_heads, positions=positions, n_positions=n_positions)
         self.dropout = nn.Dropout(dropout)
 
@@ -90,11 +92,11 @@ class _BasicBlock(nn.Module):
     def __init__(self, n_in: int, n_out: int, *, stride: int, kernel_size: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv1d(n_in, n_out, kernel_size, stride=stride, padding=kernel_size // 2, bias=False),
-            nn.BatchNorm1d(n_out),
+            Conv1d(n_in, n_out, kernel_size, stride=stride, padding=kernel_size // 2, bias=False),
+            BatchNorm1d(n_out),
             nn.ReLU(),
-            nn.Conv1d(n_out, n_out, kernel_size, padding=kernel_size // 2, bias=False),
-            nn.BatchNorm1d(n_out),
+            Conv1d(n_out, n_out, kernel_size, padding=kernel_size // 2, bias=False),
+            BatchNorm1d(n_out),
         )
         self.shortcut = _shortcut(n_in, n_out, stride)
         self.relu = nn.ReLU()
@@ -111,14 +113,14 @@ class _Bottleneck(nn.Module):
         super().__init__()
         n_wide = n_out * self.expansion
         self.body = nn.Sequential(
-            nn.Conv1d(n_in, n_out, 1, bias=False),
-            nn.BatchNorm1d(n_out),
+            Conv1d(n_in, n_out, 1, bias=False),
+            BatchNorm1d(n_out),
             nn.ReLU(),
-            nn.Conv1d(n_out, n_out, kernel_size, stride=stride, padding=kernel_size // 2, bias=False),
-            nn.BatchNorm1d(n_out),
+            Conv1d(n_out, n_out, kernel_size, stride=stride, padding=kernel_size // 2, bias=False),
+            BatchNorm1d(n_out),
             nn.ReLU(),
-            nn.Conv1d(n_out, n_wide, 1, bias=False),
-            nn.BatchNorm1d(n_wide),
+            Conv1d(n_out, n_wide, 1, bias=False),
+            BatchNorm1d(n_wide),
         )
         self.shortcut = _shortcut(n_in, n_wide, stride)
         self.relu = nn.ReLU()
@@ -131,4 +133,4 @@ class _Bottleneck(nn.Module):
 def _shortcut(n_in: int, n_out: int, stride: int) -> nn.Module:
     if n_in == n_out and stride == 1:
         return nn.Identity()
-    return nn.Sequential(nn.Conv1d(n_in, n_out, 1, stride=stride, bias=False), nn.BatchNorm1d(n_out))
+    return nn.Sequential(Conv1d(n_in, n_out, 1, stride=stride, bias=False), BatchNorm1d(n_out))

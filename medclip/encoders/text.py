@@ -241,15 +241,14 @@ def load_text_folder(folder: Path) -> tuple[nn.Module, PreTrainedTokenizerBase]:
 def _load(
     name_or_path: str, revision: str | None, *, local_only: bool = False
 ) -> tuple[nn.Module, PreTrainedTokenizerBase]:
-    from transformers import AutoConfig, AutoModel, AutoTokenizer
-    from transformers import logging
+    from transformers import AutoConfig, AutoModel, AutoTokenizer, logging
 
     options: dict[str, Any] = {"revision": revision or "main", "trust_remote_code": False}
     if local_only or Path(name_or_path).is_dir():
         options["local_files_only"] = True
     # A pooler that is absent from the weights and unused here would be announced as a problem.
     verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
         config = AutoConfig.from_pretrained(name_or_path, **options)
         network = AutoModel.from_pretrained(name_or_path, config=config, **options)

@@ -6,11 +6,11 @@ from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from medclip.core.errors import ConfigError
 from medclip.objectives.batch import EncodedBatch, Needs
 from medclip.objectives.gather import gather, rank, world_size
+from medclip.objectives.pairwise import full_precision, two_way_log_sum_exp, unit_rows
 from medclip.objectives.temperature import Scale
 
 __all__ = ["Duplicates", "InfoNCE", "info_nce"]
@@ -82,41 +82,53 @@ def info_nce(
     Returns:
         Two scalars, each the mean over the rows of all processes once data-parallel training has averaged it.
     """
-    first, second = functional.normalize(first, dim=-1), functional.normalize(second, dim=-1)
-    n_rows = len(first)
-    own = torch.arange(n_rows, device=first.device) + n_rows * rank()
-    targets, allowed = _targets(own, ids, duplicates, n_rows)
-    all_present = None if present is None else gather(present.to(torch.uint8)).bool()
-    if all_present is not None:
-        allowed = all_present[None] if allowed is None else allowed & all_present[None]
-        targets = targets & all_present[None]
-    forth = scale * first @ gather(second).T
-    back = forth.T if world_size() == 1 else scale * second @ gather(first).T
-    return (
-        _mean_cross_entropy(forth, targets, allowed, present, all_present),
-        _mean_cross_entropy(back, targets, allowed, present, all_present),
+    with full_precision(first):
+        return _info_nce(unit_rows(first), unit_rows(second), scale, ids, duplicates, present)
+
+
+def _info_nce(
+    first: Tensor,
+    second: Tensor,
+    scale: Tensor | float,
+    ids: Tensor | None,
+    duplicates: Duplicates,
+    present: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    everybody, everybody_ids = gather(second), None if ids is None else gather(ids)
+    own = torch.arange(len(first), device=first.device) + len(first) * rank()
+    if present is not None:
+        first, own, everybody, everybody_ids = _only_present(first, own, everybody, everybody_ids, present)
+    hides = duplicates == "mask" and everybody_ids is not None
+    over_columns, over_rows = two_way_log_sum_exp(
+        scale * first,
+        everybody,
+        row_ids=everybody_ids[own] if hides and everybody_ids is not None else None,
+        column_ids=everybody_ids if hides else None,
+        own=own,
     )
+    if world_size() > 1:
+        over_rows = gather(over_rows[None]).logsumexp(dim=0)
+    shared = everybody_ids if duplicates == "positive" else None
+    # Summed over the batch, similarity with the target is the same in both directions.
+    matched = scale * (first * _targets(everybody, own, shared)).sum()
+    share = world_size() / max(1, len(everybody))
+    return share * (over_columns.sum() - matched), share * (over_rows[own].sum() - matched)
 
 
-def _targets(own: Tensor, ids: Tensor | None, duplicates: Duplicates, n_rows: int) -> tuple[Tensor, Tensor | None]:
-    """Which columns are partners of a row, and which columns count at all; both ``(B, world_size * B)``."""
-    columns = torch.arange(n_rows * world_size(), device=own.device)
-    partners = own[:, None] == columns[None]
-    if ids is None or duplicates == "negative":
-        return partners, None
-    equal = ids[:, None] == gather(ids)[None]
-    return (equal, None) if duplicates == "positive" else (partners, partners | ~equal)
+def _only_present(
+    first: Tensor, own: Tensor, everybody: Tensor, ids: Tensor | None, present: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    """Leave out the absent rows and number the columns anew."""
+    kept = gather(present.to(torch.uint8)).bool()
+    position = kept.cumsum(dim=0) - 1
+    return first[present], position[own[present]], everybody[kept], None if ids is None else ids[kept]
 
 
-def _mean_cross_entropy(
-    logits: Tensor, targets: Tensor, allowed: Tensor | None, present: Tensor | None, all_present: Tensor | None
-) -> Tensor:
-    logits = logits.float()
-    if allowed is not None:
-        logits = logits.masked_fill(~allowed, -torch.inf)
-    log_shares = functional.log_softmax(logits, dim=-1)
-    per_row = -log_shares.masked_fill(~targets, 0.0).sum(dim=-1) / targets.sum(dim=-1).clamp_min(1)
-    if present is None or all_present is None:
-        return per_row.mean()
-    # The divisor is the same on every process, so that averaging over processes gives the mean over all present rows.
-    return per_row.masked_fill(~present, 0.0).sum() * world_size() / all_present.sum().clamp_min(1)
+def _targets(everybody: Tensor, own: Tensor, ids: Tensor | None) -> Tensor:
+    """What each row is to be similar to: its partner, or the average of all partners with an equal id."""
+    if ids is None:
+        return everybody[own]
+    distinct, group = torch.unique(ids, return_inverse=True)
+    sums = everybody.new_zeros(len(distinct), everybody.shape[1]).index_add(0, group, everybody)
+    counts = torch.bincount(group, minlength=len(distinct)).to(everybody.dtype)
+    return (sums / counts[:, None])[group[own]]

@@ -6,10 +6,10 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from medclip.objectives.batch import EncodedBatch, Needs
-from medclip.objectives.gather import gather, rank
+from medclip.objectives.gather import gather, rank, world_size
+from medclip.objectives.pairwise import full_precision, sum_of_sigmoid_losses, unit_rows
 from medclip.objectives.temperature import Scale
 
 __all__ = ["SigLIP", "sigmoid_loss"]
@@ -62,15 +62,21 @@ def sigmoid_loss(
         ids: ``(B,)`` rows with equal ids are partners too.
         present: ``(B,)`` bool; rows that are False take part in nothing.
     """
-    first, second = functional.normalize(first, dim=-1), functional.normalize(second, dim=-1)
-    others = gather(second)
-    if ids is None:
-        ids = torch.arange(len(first), device=first.device) + len(first) * rank()
-    partners = ids[:, None] == gather(ids)[None]
-    logits = (scale * first @ others.T + bias).float()
-    losses = functional.softplus(torch.where(partners, -logits, logits))
-    if present is None:
-        return losses.sum() / len(first)
-    all_present = gather(present.to(torch.uint8)).bool()
-    counted = losses.masked_fill(~(present[:, None] & all_present[None]), 0.0).sum()
-    return counted / (all_present.float().mean() * len(first)).clamp_min(1.0)
+    with full_precision(first):
+        first, everybody = unit_rows(first), gather(unit_rows(second))
+        if ids is None:
+            ids = torch.arange(len(first), device=first.device) + len(first) * rank()
+        everybody_ids = gather(ids)
+        if present is not None:
+            kept = gather(present.to(torch.uint8)).bool()
+            first, ids, everybody, everybody_ids = first[present], ids[present], everybody[kept], everybody_ids[kept]
+        total = sum_of_sigmoid_losses(
+            first,
+            everybody,
+            row_ids=ids,
+            column_ids=everybody_ids,
+            scale=torch.as_tensor(scale, dtype=first.dtype, device=first.device),
+            bias=torch.as_tensor(bias, dtype=first.dtype, device=first.device),
+        )
+        # The divisor is the same on every process, so that averaging over processes gives the loss of the whole batch.
+        return total * world_size() / max(1, len(everybody))

@@ -11,6 +11,7 @@ from torch.nn import functional
 from medclip.core.errors import ConfigError
 from medclip.objectives.batch import EncodedBatch, Needs
 from medclip.objectives.gather import gather, world_size
+from medclip.objectives.pairwise import full_precision, unit_rows
 from medclip.objectives.temperature import Scale
 
 __all__ = ["StatementInfoNCE", "statement_info_nce"]
@@ -58,7 +59,8 @@ def statement_info_nce(
     Args:
         recordings: ``(B, D)``, normalised here.
         statements: ``(S, D)``, normalised here; S may differ between processes.
-        made: ``(B, S)`` bool. A recording without any statement takes no part.
+        made: ``(B, S)`` bool. A recording without any statement takes no part; a statement that no recording makes is
+            only one that recordings are told from.
         statement_ids: ``(S,)`` int64, all different, equal on all processes for equal statements.
         scale: Inverse temperature.
 
@@ -67,17 +69,17 @@ def statement_info_nce(
         and the mean over statements with a target shared evenly by their recordings. Every process computes the loss
         of the whole batch, so that both are the same everywhere.
     """
-    recordings, statements = functional.normalize(recordings, dim=-1), functional.normalize(statements, dim=-1)
-    if world_size() > 1:
-        recordings, statements, made = _whole_batch(recordings, statements, made, statement_ids)
-    kept = made.any(dim=1)
-    recordings, target = recordings[kept], made[kept].float()
-    logits = (scale * recordings @ statements.T).float()
-    forth = -(functional.log_softmax(logits, dim=1) * target).sum(dim=1) / target.sum(dim=1)
-    occurs = target.any(dim=0)
-    target, logits = target[:, occurs], logits[:, occurs]
-    back = -(functional.log_softmax(logits, dim=0) * target).sum(dim=0) / target.sum(dim=0)
-    return _mean(forth), _mean(back)
+    with full_precision(recordings):
+        recordings, statements = unit_rows(recordings), unit_rows(statements)
+        if world_size() > 1:
+            recordings, statements, made = _whole_batch(recordings, statements, made, statement_ids)
+        kept, occurs = made.any(dim=1), made.any(dim=0)
+        logits = (scale * recordings[kept]) @ statements.T
+        target = made[kept].to(logits.dtype)
+        forth = -(functional.log_softmax(logits, dim=1) * target).sum(dim=1) / target.sum(dim=1)
+        logits, target = logits[:, occurs], target[:, occurs]
+        back = -(functional.log_softmax(logits, dim=0) * target).sum(dim=0) / target.sum(dim=0)
+        return _mean(forth), _mean(back)
 
 
 def _whole_batch(

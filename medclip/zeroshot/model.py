@@ -125,7 +125,7 @@ class Model:
         return torch.cat(parts)
 
     def embed_batches(
-        self, modality: str, batches: Iterator[PreparedBatch], *, progress: Callable[[int], None] | None = None
+        self, modality: str, batches: Iterator[PreparedBatch], *, progress: Callable[[int], object] | None = None
     ) -> Tensor:
         """Return normalised embeddings of prepared batches, end to end."""
         parts = []

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from medclip.core.errors import DatasetError
-from medclip.core.modality import discover
 from medclip.core import cards
 from medclip.core.cards import load_card, read_card
+from medclip.core.errors import DatasetError
+from medclip.core.modality import discover
 
 CARDS = sorted((Path(__file__).parents[2] / "data_cards").glob("*.json"))
 DATA = Path(os.environ.get("MEDCLIP_TEST_DATA", "unset"))

@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 from http_server import Server, serving
 
+from medclip.core.cards import CardFile, DataCard, load_card
 from medclip.core.errors import DownloadError, InputError, OutputError
 from medclip.data._fetch import _StaySecure
-from medclip.core.cards import CardFile, DataCard, load_card
 from medclip.data.download import download_dataset
 
 CARD = DataCard(

@@ -47,16 +47,12 @@ def test_a_stamp_that_the_device_cut_off_is_removed_only_where_devices_cut() -> 
     assert clean_report("kalium 4.4") == "kalium 4.4"
 
 
-@pytest.mark.parametrize(
-    "text", ["age undetermined", "alter unbest.", "unbest. alter", "editorial", "pr 0.22 s"]
-)
+@pytest.mark.parametrize("text", ["age undetermined", "alter unbest.", "unbest. alter", "editorial", "pr 0.22 s"])
 def test_what_only_resembles_a_stamp_stays(text: str) -> None:
     assert clean_report(text) == text
 
 
-@pytest.mark.parametrize(
-    "text", ["Trace only requested.", "tracing only", "NO REPORT", "unconfirmed report", " ", ""]
-)
+@pytest.mark.parametrize("text", ["Trace only requested.", "tracing only", "NO REPORT", "unconfirmed report", " ", ""])
 def test_what_is_no_report_becomes_empty(text: str) -> None:
     assert clean_report(text) == ""
 
@@ -66,9 +62,7 @@ def test_no_report_with_a_note_of_labels_becomes_empty() -> None:
 
 
 def test_capital_umlauts_become_small() -> None:
-    assert (
-        clean_report("mÖgliche ischÄmie, hÖjning Över SPITZE ß") == "mögliche ischämie, höjning över spitze ß"
-    )
+    assert clean_report("mÖgliche ischÄmie, hÖjning Över SPITZE ß") == "mögliche ischämie, höjning över spitze ß"
 
 
 def test_case_can_be_kept() -> None:
@@ -92,17 +86,13 @@ def test_cleaning_twice_changes_nothing(text: str) -> None:
     assert clean_report(once) == once
 
 
-@given(
-    st.text(alphabet=st.sampled_from("edit: ABC100.,(){}'\n\t ß\u0130\u00c4unconfirmed report"), max_size=80)
-)
+@given(st.text(alphabet=st.sampled_from("edit: ABC100.,(){}'\n\t ß\u0130\u00c4unconfirmed report"), max_size=80))
 def test_cleaning_fragments_twice_changes_nothing(text: str) -> None:
     assert clean_report(clean_report(text)) == clean_report(text)
 
 
 def test_no_label_survives_in_real_reports(real_reports: list[str]) -> None:
     left = [clean_report(report, lower_case=False) for report in real_reports]
-    assert not [
-        text for text in left if re.search(r"\bedit\b|consensus|[{}]|unbest(ä|Ä)|\b4\.46\b", text.lower())
-    ]
+    assert not [text for text in left if re.search(r"\bedit\b|consensus|[{}]|unbest(ä|Ä)|\b4\.46\b", text.lower())]
     # The reports themselves are in lower case: only a code could still be in capitals (umlauts aside).
     assert not [text for text in left if re.search(r"[A-Z]{2}|[A-Z]_", text)]

@@ -23,15 +23,7 @@ def test_an_id_never_changes() -> None:
 
 
 def test_case_blanks_and_punctuation_do_not_count() -> None:
-    assert (
-        len(
-            {
-                report_id(text)
-                for text in ("ST-T changes.", "st t  changes", "st-t\nchanges!", "ST-T: CHANGES")
-            }
-        )
-        == 1
-    )
+    assert len({report_id(text) for text in ("ST-T changes.", "st t  changes", "st-t\nchanges!", "ST-T: CHANGES")}) == 1
 
 
 def test_words_order_and_doubts_count() -> None:

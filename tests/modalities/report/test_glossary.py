@@ -83,7 +83,5 @@ def test_shipped_glossaries_list_the_places_in_the_same_order(glossary_dir: str)
     for language in ("de", "en", "sv"):
         entries = Glossary.load(f"{glossary_dir}/{language}.tsv").entries
         names = dict.fromkeys(entry.english for entry in entries if entry.kind == "name")
-        orders.append(
-            [name for name in names if " " not in name and not name.endswith("r")] + ["avr" in names]
-        )
+        orders.append([name for name in names if " " not in name and not name.endswith("r")] + ["avr" in names])
     assert orders[0] == orders[1] == orders[2]

@@ -114,9 +114,7 @@ def test_any_text_is_processed(pipeline: ReportPipeline, text: str) -> None:
 
 
 def test_coverage_counts_reports_words_and_empty_texts(pipeline: ReportPipeline) -> None:
-    report = pipeline.coverage(
-        ["sinusrhythmus linkstyp abrakadabra", "trace only requested.", "sinus rhythm."]
-    )
+    report = pipeline.coverage(["sinusrhythmus linkstyp abrakadabra", "trace only requested.", "sinus rhythm."])
     assert report.n_empty == 1
     german, english = report.languages
     assert (german.language, german.n_words, german.n_words_covered) == ("de", 3, 2)
@@ -131,9 +129,7 @@ def test_real_reports_are_covered(pipeline: ReportPipeline, real_reports: list[s
         assert row.share >= SAFE_COVERAGE, report.to_text()
 
 
-def test_real_reports_end_in_plain_canonical_english(
-    pipeline: ReportPipeline, real_reports: list[str]
-) -> None:
+def test_real_reports_end_in_plain_canonical_english(pipeline: ReportPipeline, real_reports: list[str]) -> None:
     for raw in real_reports:
         report = pipeline(raw)
         assert not re.search(r"\bedit\b|consensus|unbest|[{}|\[\]]|  ", report.text)
@@ -141,9 +137,7 @@ def test_real_reports_end_in_plain_canonical_english(
         assert bool(report.text) == bool(clean_report(raw))
 
 
-def test_translated_reports_hold_the_doubts_of_their_source(
-    pipeline: ReportPipeline, real_reports: list[str]
-) -> None:
+def test_translated_reports_hold_the_doubts_of_their_source(pipeline: ReportPipeline, real_reports: list[str]) -> None:
     """Independent count: what the source doubts or denies, the translation doubts or denies as often."""
     pairs = [
         (r"nicht auszuschliessen|kan ej uteslutas", r"cannot be excluded"),

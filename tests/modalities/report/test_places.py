@@ -8,10 +8,7 @@ from medclip.modalities.report.words import cut_words
 NAMES = [
     (("limb", "leads"), "limb leads"),
     (("chest", "leads"), "chest leads"),
-    *[
-        ((name,), name)
-        for name in ("i", "ii", "iii", "avr", "avl", "avf", "v1", "v2", "v3", "v4", "v5", "v6")
-    ],
+    *[((name,), name) for name in ("i", "ii", "iii", "avr", "avl", "avf", "v1", "v2", "v3", "v4", "v5", "v6")],
     (("f",), "avf"),
 ]
 

@@ -12,9 +12,7 @@ from medclip.core.errors import InputError
 from medclip.modalities.report.glossary import Glossary
 from medclip.modalities.report.translate import GlossaryTranslator, load_translator
 
-NEGATIONS = re.compile(
-    r"\b(?:no|not|cannot|without|excluded|unlikely|absent|neither|nor|never|rule[ds]? out)\b"
-)
+NEGATIONS = re.compile(r"\b(?:no|not|cannot|without|excluded|unlikely|absent|neither|nor|never|rule[ds]? out)\b")
 DOUBTS = re.compile(
     r"\b(?:possibl[ey]|probabl[ey]|consider|suspected|questionable|may|likely|suggest\w*|undetermined)\b"
 )
@@ -170,9 +168,7 @@ def test_no_line_of_the_english_glossary_changes_a_negation_or_a_doubt(glossary_
                 assert sorted(pattern.findall(source)) == sorted(pattern.findall(english)), entry
 
 
-def test_english_of_the_glossaries_is_already_normal(
-    translator: GlossaryTranslator, glossary_dir: str
-) -> None:
+def test_english_of_the_glossaries_is_already_normal(translator: GlossaryTranslator, glossary_dir: str) -> None:
     for language in ("de", "sv", "en"):
         for entry in Glossary.load(f"{glossary_dir}/{language}.tsv").entries:
             if entry.kind in ("name", "prefix", "drop", "link"):

@@ -32,9 +32,7 @@ def test_the_longest_phrase_wins() -> None:
 
 def test_hyphens_and_blanks_are_alike() -> None:
     root = grow("av-block")
-    assert [match(root, text) for text in ("av block", "av-block", "av- block", "av  block")] == [
-        "av-block|0"
-    ] * 4
+    assert [match(root, text) for text in ("av block", "av-block", "av- block", "av  block")] == ["av-block|0"] * 4
 
 
 def test_full_stops_are_crossed_only_in_abbreviations() -> None:

@@ -18,8 +18,8 @@ import wfdb
 from medclip.core.dataset import Dataset
 from medclip.core.errors import ConfigError, DatasetError, LabelError
 from medclip.core.modality import find_dataset
-from medclip.core.waveform_spec import WaveformSpec
 from medclip.core.splits import patient_split
+from medclip.core.waveform_spec import WaveformSpec
 from medclip.modalities.ecg.datasets.mimic_iv_ecg import open_mimic_iv_ecg
 from medclip.modalities.ecg.leads import STANDARD_LEADS
 

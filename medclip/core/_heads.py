@@ -1,0 +1,43 @@
+"""The first bytes of a file, by which its format is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from medclip.core.errors import FormatError
+
+__all__ = ["describe_head", "read_head"]
+
+_HEAD_BYTES = 4096
+
+
+def read_head(path: Path) -> bytes:
+    """Return the first 4096 bytes.
+
+    Raises:
+        FormatError: The file does not exist, is empty or cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except FileNotFoundError as error:
+        raise FormatError(f"{path} does not exist", action="check the path") from error
+    except OSError as error:
+        raise FormatError(
+            f"{path} cannot be read ({error.strerror})", action="check the path and its rights"
+        ) from error
+    if not head:
+        raise FormatError(f"{path} is empty", received="0 bytes", action="copy the file again from its source")
+    return head
+
+
+def describe_head(head: bytes) -> str:
+    """Describe what a file begins with, for an error message.
+
+    >>> describe_head(b"%PDF-1.7")
+    'a file that begins with 25 50 44 46 (%PDF)'
+    """
+    # Enough for the mark of a format, and too little for the name of a patient.
+    mark = head[:4]
+    shown = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in mark)
+    return f"a file that begins with {mark.hex(' ')} ({shown})"
