@@ -16,6 +16,7 @@ __all__ = [
     "DownloadError",
     "FormatError",
     "InputError",
+    "KnowledgeError",
     "LabelError",
     "MedclipError",
     "MissingDependencyError",
@@ -104,6 +105,10 @@ class LabelError(InputError):
 
 class PromptError(InputError):
     """A prompt set is malformed or belongs to other labels."""
+
+
+class KnowledgeError(InputError):
+    """A source of clinical knowledge is malformed, or the knowledge store cannot be opened or searched."""
 
 
 class StoreError(InputError):

@@ -12,6 +12,7 @@ from medclip.core.modality import find_label_set_file
 __all__ = ["Finding", "LabelSet"]
 
 _COLUMNS = ("code", "name", "parent", "polarity")
+_FURTHER_COLUMNS = ("text", "concept")
 _POLARITIES = ("abnormal", "normal", "neutral")
 
 
@@ -24,12 +25,16 @@ class Finding:
         name: Preferred term, lower case except for proper names.
         parent: Code of the broader finding in the same data set, or empty.
         polarity: ``abnormal`` (presence needs attention), ``normal`` (presence is good news) or ``neutral``.
+        text: What the data set itself calls it, misspellings included; empty if that is ``name``.
+        concept: Id of the finding in medclip's knowledge catalogue, or empty.
     """
 
     code: str
     name: str
     parent: str = ""
     polarity: str = "abnormal"
+    text: str = ""
+    concept: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,13 +77,16 @@ class LabelSet:
 
     @classmethod
     def read(cls, path: Path, *, name: str, modality: str) -> LabelSet:
-        """Read a CSV file with the columns code, name, parent and polarity.
+        """Read a CSV file with the columns code, name, parent and polarity, and if there are such, text and concept.
 
         Raises:
             LabelError: The file cannot be read, a column or a cell is missing, a code is doubled or a polarity is
                 unknown.
         """
-        findings = tuple(Finding(*(row[column] for column in _COLUMNS)) for row in _read_rows(path))
+        findings = tuple(
+            Finding(**{column: row[column] for column in (*_COLUMNS, *_FURTHER_COLUMNS) if column in row})
+            for row in _read_rows(path)
+        )
         codes = [finding.code for finding in findings]
         doubled = sorted({code for code in codes if codes.count(code) > 1 or not code})
         if doubled or not codes:

@@ -25,7 +25,7 @@ N_SIMULATED_RECORDS = 7
 
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return what a kernel needs to find this source tree and to leave nothing in the home of whoever runs the tests."""
+    """Return what a kernel needs to find this source tree and to leave nothing in its user's home."""
     found = dict(os.environ)
     found["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), found.get("PYTHONPATH"))))
     found["IPYTHONDIR"] = str(tmp_path_factory.mktemp("ipython"))
