@@ -8,8 +8,8 @@ scanning its sub-folders, so that adding a format, a data set, a label set or a 
 - ``datasets/NAME.py`` with ``DATASET = DatasetFactory(...)``
 - ``labels/NAME.csv``, ``prompts/NAME.json``, ``glossary/LANGUAGE.tsv``
 
-Label sets and prompt sets are also found in a folder that holds no ``MODALITY`` yet: what is asked about recordings of a
-kind can be written down before medclip reads them.
+Label sets and prompt sets are also found in a folder that holds no ``MODALITY`` yet: what is asked about a kind of
+recordings can be written down before medclip reads them.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from medclip.core._heads import describe_head, read_head
+from medclip.core._offers import files_by_stem, only_one
 from medclip.core.errors import DatasetError, FormatError, InputError, LabelError, MissingDependencyError, PromptError
 
 if TYPE_CHECKING:
@@ -144,15 +145,15 @@ class Modality:
 
     def label_set_files(self) -> Mapping[str, Path]:
         """Label set files by name."""
-        return _files(self.folder / "labels", ".csv")
+        return files_by_stem(self.folder / "labels", ".csv")
 
     def prompt_set_files(self) -> Mapping[str, Path]:
         """Shipped prompt set files by name."""
-        return _files(self.folder / "prompts", ".json")
+        return files_by_stem(self.folder / "prompts", ".json")
 
     def glossary_files(self) -> Mapping[str, Path]:
         """Glossaries for reports, by language code."""
-        return _files(self.folder / "glossary", ".tsv")
+        return files_by_stem(self.folder / "glossary", ".tsv")
 
     def _modules(self, folder: str) -> list[str]:
         path = self.folder / folder
@@ -244,7 +245,7 @@ def find_dataset(name: str) -> tuple[Modality, DatasetFactory]:
     """
     wanted = name.lower().replace("-", "_")
     offers = {modality: modality.dataset_names() for modality in discover().values()}
-    modality = _only_one(name, wanted, offers, DatasetError("unknown data set"))
+    modality = only_one(name, wanted, offers, DatasetError("unknown data set"))
     return modality, modality.dataset(wanted)
 
 
@@ -277,7 +278,7 @@ class _Package(NamedTuple):
 
 
 def _offers(folder: str, suffix: str) -> dict[_Package, dict[str, Path]]:
-    return {package: _files(package.folder / folder, suffix) for package in _packages()}
+    return {package: files_by_stem(package.folder / folder, suffix) for package in _packages()}
 
 
 def _packages() -> Iterator[_Package]:
@@ -294,31 +295,8 @@ def _packages() -> Iterator[_Package]:
 
 
 def _find_file(name: str, offers: Mapping[_Package, Mapping[str, Path]], unknown: InputError) -> tuple[str, Path]:
-    package = _only_one(name, name, offers, unknown)
+    package = only_one(name, name, offers, unknown)
     return package.name, offers[package][name]
-
-
-class _InPackage(Protocol):
-    @property
-    def package(self) -> str: ...
-
-
-_Holder = TypeVar("_Holder", bound=_InPackage)
-
-
-def _only_one(name: str, wanted: str, offers: Mapping[_Holder, Collection[str]], unknown: InputError) -> _Holder:
-    """Return what offers a name; ``unknown`` says of what kind it is."""
-    holders = [holder for holder, names in offers.items() if wanted in names]
-    if len(holders) == 1:
-        return holders[0]
-    if holders:
-        raise type(unknown)(
-            f"more than one modality offers {wanted}",
-            received=[holder.package for holder in holders],
-            action="rename the one that you added",
-        )
-    known = sorted(found for names in offers.values() for found in names)
-    raise type(unknown)(unknown.what, received=name, allowed=known)
 
 
 def _attribute(module: str, name: str) -> Any:
@@ -331,7 +309,3 @@ def _attribute(module: str, name: str) -> Any:
     if not hasattr(found, name):
         raise MissingDependencyError(f"{module} defines no {name}", action="see docs/extending.md")
     return getattr(found, name)
-
-
-def _files(folder: Path, suffix: str) -> dict[str, Path]:
-    return {path.stem: path for path in sorted(folder.glob(f"*{suffix}"))}
