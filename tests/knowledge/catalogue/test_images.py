@@ -66,8 +66,9 @@ def ancestors(id: str) -> list[str]:
 
 @cache
 def asserted(sentence: str) -> str:
-    """Return what a sentence says before any word of negation, between blanks."""
-    return f" {folded(NEGATION.split(sentence.lower())[0])} "
+    """Return what a sentence says, each part up to a word of negation, between blanks."""
+    parts = re.split(r"\bbut\b", sentence.lower())
+    return " | ".join(["", *(folded(NEGATION.split(part)[0]) for part in parts), ""])
 
 
 def asserted_names(sentence: str, concept: Concept) -> list[str]:
