@@ -106,6 +106,8 @@ def _pack(args: argparse.Namespace) -> None:
     skipped = store.description["skipped"]
     for entry in skipped[:10]:
         print(f"left out {entry['record_id']}: {entry['reason']}")
+    if len(skipped) > 10:
+        print(f"... and {len(skipped) - 10} more, all listed in {args.out / 'store.json'}")
     print(f"packed {len(store)} records into {args.out}" + (f", left out {len(skipped)}" if skipped else ""))
 
 

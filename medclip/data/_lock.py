@@ -24,21 +24,20 @@ def only_one(folder: Path) -> Iterator[bool]:
         False if another process had the folder and moved it away meanwhile: look for what it left, or ask again.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    handle = _open_folder(folder)
-    if handle is None:
+    if os.name != "posix":
         yield True
+        return
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        # Another process has moved it away since it was made.
+        yield False
         return
     try:
         _wait_for(handle, folder)
         yield _is_still(folder, handle)
     finally:
         os.close(handle)
-
-
-def _open_folder(folder: Path) -> int | None:
-    if os.name != "posix":
-        return None
-    return os.open(folder, os.O_RDONLY)
 
 
 def _wait_for(handle: int, folder: Path) -> None:

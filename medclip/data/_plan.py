@@ -14,6 +14,7 @@ import numpy as np
 from medclip.core.dataset import Dataset, RecordInfo
 from medclip.core.errors import DatasetError, FormatError, MedclipError, StoreError
 from medclip.core.sample import Sample
+from medclip.data.store import SCHEMA_VERSION
 
 __all__ = ["Plan", "attributes_json", "first_readable", "read_record"]
 
@@ -29,6 +30,7 @@ class Plan:
     another rate, or simulated with other noise, a data set has the same index and another first signal.
     """
 
+    schema_version: int
     dataset: str
     modality: str
     version: str
@@ -43,6 +45,7 @@ class Plan:
     def of(cls, dataset: Dataset, first: Sample, *, records_per_shard: int, skip_unreadable: bool) -> Plan:
         """Look at everything but the signals."""
         return cls(
+            SCHEMA_VERSION,
             dataset.name,
             dataset.modality,
             dataset.version,
@@ -110,12 +113,12 @@ def read_record(dataset: Dataset, index: int) -> Sample:
 
 
 def attributes_json(info: RecordInfo) -> str:
-    """Write the attributes of a record as JSON; NumPy's numbers become plain ones, what is no JSON becomes text."""
+    """Write the attributes of a record as JSON; what NumPy made becomes plain, and what is no JSON becomes text."""
     return json.dumps(dict(info.attributes), ensure_ascii=False, default=_plain)
 
 
 def _plain(value: Any) -> Any:
-    return value.item() if hasattr(value, "item") else str(value)
+    return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
 def _index_sha256(dataset: Dataset) -> str:

@@ -55,7 +55,7 @@ class Shard:
             self.layout = np.array(layouts, np.int64)[columns["layout"].to_numpy()]
             self.has_missing = columns["has_missing"].to_numpy(zero_copy_only=False)
             self._check(known, n_records)
-        except (OSError, KeyError, ValueError, IndexError, TypeError) as error:
+        except (OSError, KeyError, ValueError, IndexError, TypeError, AttributeError) as error:
             raise _damaged(path) from error
         starts = self._gain_starts[:-1]
         self._first_gain = self._gains[starts]

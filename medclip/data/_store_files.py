@@ -14,7 +14,7 @@ from medclip.core.files import read_json, sha256_of_file, write_json, write_whol
 from medclip.core.sample import Sample
 from medclip.data._plan import Plan, attributes_json, read_record
 from medclip.data.quantise import MISSING, quantise
-from medclip.data.store import SCHEMA_VERSION, STORE_FILE, Layout
+from medclip.data.store import SCHEMA_VERSION, SEAL, STORE_FILE, Layout, description_sha256
 
 if TYPE_CHECKING:
     import pyarrow
@@ -95,6 +95,8 @@ def _layout(sample: Sample) -> Layout:
     if sample.sampling_rate_hz is None or sample.channel_names is None:
         raise StoreError("only waveforms can be packed so far", received=f"array of shape {sample.array.shape}")
     n_channels, n_samples = sample.array.shape
+    if sample.array.size == 0:
+        raise StoreError(f"record {sample.record_id} is empty", received=f"array of shape {sample.array.shape}")
     return Layout((n_channels, n_samples), float(sample.sampling_rate_hz), sample.channel_names)
 
 
@@ -177,4 +179,4 @@ def write_description(dataset: Dataset, work: Path, plan: Plan, shards: Sequence
         "skipped": [entry for shard in shards for entry in shard["skipped"]],
         "sha256": checksums,
     }
-    write_json(work / STORE_FILE, description)
+    write_json(work / STORE_FILE, description | {SEAL: description_sha256(description)})

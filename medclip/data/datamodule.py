@@ -219,7 +219,8 @@ class PairDataModule(L.LightningDataModule):
                 )
 
     def _store(self) -> PackedStore:
-        folder = self.store_folder or cache_folder() / "stores" / f"{self.dataset}-{self._source_digest()}"
+        name = find_dataset(self.dataset)[1].name
+        folder = self.store_folder or cache_folder() / "stores" / f"{name}-{self._source_digest()}"
         if (folder / STORE_FILE).is_file():
             return self._checked(PackedStore(folder))
         dataset = open_dataset(self.dataset, self.root, **self.dataset_options)

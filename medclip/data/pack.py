@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from medclip.core.sample import Sample
 from medclip.data._lock import only_one
 from medclip.data._plan import Plan, first_readable
 from medclip.data._store_files import PLAN_FILE, note_files, write_description, write_index, write_shards
-from medclip.data.store import STORE_FILE, PackedStore
+from medclip.data.store import STORE_FILE, PackedStore, unfinished_folder
 
 __all__ = ["pack"]
 
@@ -52,12 +53,13 @@ def pack(
         FormatError: A record cannot be decoded and ``skip_unreadable`` is False.
         DatasetError: The files of a record are not there and ``skip_unreadable`` is False.
     """
-    folder = Path(folder)
+    # "." and ".." cannot be renamed.
+    folder = Path(os.path.abspath(folder)) if Path(folder).name in ("", "..") else Path(folder)
     if records_per_shard < 1:
         raise InputError("records_per_shard is out of range", received=records_per_shard, allowed="at least 1")
     first = first_readable(dataset, skip_unreadable=skip_unreadable)
     plan = Plan.of(dataset, first, records_per_shard=records_per_shard, skip_unreadable=skip_unreadable)
-    work = folder.with_name(f".{folder.name}.unfinished")
+    work = unfinished_folder(folder)
     while not _holds_something(folder):
         with output_errors(folder), only_one(work) as is_ours:
             # Another process may have finished the store, or given up, while this one waited.

@@ -75,7 +75,7 @@ class PairDataset:
     def _prepared(self, records: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if self._n_kept_at_most == 0:
             return prepared_batch(self.store, records, self.spec)
-        new = [record for record in records.tolist() if record not in self._kept]
+        new = [record for record in dict.fromkeys(records.tolist()) if record not in self._kept]
         fresh: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         if new:
             values, mask = prepared_batch(self.store, np.array(new), self.spec)

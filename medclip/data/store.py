@@ -17,6 +17,7 @@ import functools
 import hashlib
 import itertools
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,10 +35,22 @@ from medclip.data._store_index import StoredRecords, read_table
 if TYPE_CHECKING:
     import pyarrow
 
-__all__ = ["SCHEMA_VERSION", "STORE_FILE", "Layout", "PackedStore", "StoredArrays"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "SEAL",
+    "STORE_FILE",
+    "Layout",
+    "PackedStore",
+    "StoredArrays",
+    "description_sha256",
+    "unfinished_folder",
+]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 STORE_FILE = "store.json"
+SEAL = "sha256_of_the_rest"
+"""Entry of ``store.json`` with the checksum of all its other entries."""
+
 _AGAIN = "remove the folder and pack the data set again"
 
 
@@ -213,7 +226,7 @@ class PackedStore:
         return shard
 
     def verify(self) -> None:
-        """Compare every file with the checksum in ``store.json``.
+        """Compare every file with the checksum in ``store.json``, whose own was compared when it was opened.
 
         Raises:
             StoreError: A file is missing or its content has changed.
@@ -233,8 +246,20 @@ class PackedStore:
                 )
 
     def digest(self) -> str:
-        """Identify the content: equal digests mean equal signals, reports and labels."""
-        return hashlib.sha256(json.dumps(self._checksums, sort_keys=True).encode()).hexdigest()
+        """Identify the content: equal digests mean equal signals, rates, channels, reports and labels."""
+        return str(self.description[SEAL])
+
+
+def unfinished_folder(folder: Path) -> Path:
+    """Return where a store lies until nothing is missing from it: beside its own folder."""
+    whole = Path(os.path.abspath(folder))
+    return whole.parent / f".{whole.name}.unfinished"
+
+
+def description_sha256(description: Mapping[str, Any]) -> str:
+    """Return the checksum of all entries of ``store.json`` but ``SEAL``."""
+    entries = {name: value for name, value in description.items() if name != SEAL}
+    return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()
 
 
 def _shape(shape: Sequence[int]) -> tuple[int, int]:
@@ -245,8 +270,8 @@ def _shape(shape: Sequence[int]) -> tuple[int, int]:
 def _read_description(folder: Path) -> dict[str, Any]:
     path = folder / STORE_FILE
     if not path.is_file():
-        unfinished = folder.with_name(f".{folder.name}.unfinished")
-        action = "run the same medclip data pack again to continue" if unfinished.is_dir() else "check the path"
+        is_unfinished = unfinished_folder(folder).is_dir()
+        action = "run the same medclip data pack again to continue" if is_unfinished else "check the path"
         raise StoreError(f"{folder} holds no packed store", action=action)
     try:
         description: dict[str, Any] = dict(read_json(path))
@@ -260,4 +285,6 @@ def _read_description(folder: Path) -> dict[str, Any]:
             allowed=f"schema {SCHEMA_VERSION}",
             action=_AGAIN,
         )
+    if description.get(SEAL) != description_sha256(description):
+        raise StoreError(f"{path} has changed since it was written", action=_AGAIN)
     return description
