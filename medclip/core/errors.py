@@ -24,6 +24,7 @@ __all__ = [
     "PromptError",
     "SignalError",
     "StoreError",
+    "one_line",
 ]
 
 
@@ -75,8 +76,7 @@ class MedclipError(Exception):
         message = self.what if not parts else f"{self.what}: {'; '.join(parts)}"
         if self.action:
             message += f". {_sentence(self.action)}"
-        line = " ".join(message.split())
-        return line if line.isprintable() else "".join(sign if sign.isprintable() else "?" for sign in line)
+        return one_line(message)
 
 
 class InputError(MedclipError, ValueError):
@@ -135,6 +135,16 @@ class OutputError(MedclipError, OSError):
 
 class MissingDependencyError(MedclipError, ImportError):
     """An optional package is needed for this and is not installed, or is installed and broken."""
+
+
+def one_line(text: str) -> str:
+    """Return a text that a terminal shows as one line and does not act upon, whatever a file or its name held.
+
+    >>> one_line("two" + chr(10) + "lines, and a bell" + chr(7))
+    'two lines, and a bell?'
+    """
+    line = " ".join(text.split())
+    return line if line.isprintable() else "".join(sign if sign.isprintable() else "?" for sign in line)
 
 
 def _sentence(action: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from medclip.core.errors import one_line
 from medclip.core.modality import QualityIssue
 
 if TYPE_CHECKING:
@@ -89,8 +90,8 @@ class Findings:
         lines = [
             f"{entry.name:<{width}}  {entry.score:5.2f}  {_bar(entry.score)}  {entry.code}" for entry in self.scores
         ]
-        lines += [f"note: {note}" for note in self.notes]
-        lines += [f"{issue.severity}: {issue.message}" for issue in self.quality]
+        lines += [one_line(f"note: {note}") for note in self.notes]
+        lines += [one_line(f"{issue.severity}: {issue.message}") for issue in self.quality]
         return "\n".join([*lines, RESEARCH_USE])
 
     def _repr_html_(self) -> str:
