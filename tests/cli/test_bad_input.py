@@ -156,9 +156,7 @@ ODD: dict[str, tuple[Callable[[Path], Path], str]] = {
 @pytest.mark.parametrize("case", ODD)
 def test_a_file_that_is_odd_is_answered_with_a_note(case, run, smoke_bundle, tmp_path) -> None:
     make, note = ODD[case]
-    code, out, err = run(
-        "zeroshot", make(tmp_path), "--model", smoke_bundle, "--labels", "ptbxl-superclass", "--json"
-    )
+    code, out, err = run("zeroshot", make(tmp_path), "--model", smoke_bundle, "--labels", "ptbxl-superclass", "--json")
     assert (code, err) == (0, "")
     answer = json.loads(out)
     assert len(answer["findings"]) == 5
