@@ -67,12 +67,12 @@ def _list(args: argparse.Namespace) -> None:
 
 def _labels(args: argparse.Namespace) -> None:
     from medclip.core.label_set import LabelSet
-    from medclip.core.modality import discover
+    from medclip.core.modality import label_set_names
     from medclip.results.tables import format_table
 
-    names = [name for modality in discover().values() for name in modality.label_set_files()]
-    rows = [(name, len(LabelSet.load(name)), ", ".join(LabelSet.load(name).codes[:8])) for name in names]
-    print(format_table(rows, ("label set", "findings", "codes")))
+    labels = [LabelSet.load(name) for name in label_set_names()]
+    rows = [(one.name, one.modality, len(one), ", ".join(one.codes[:8])) for one in labels]
+    print(format_table(rows, ("label set", "modality", "findings", "codes")))
 
 
 def _info(args: argparse.Namespace) -> None:

@@ -73,7 +73,7 @@ class LabelSet:
             LabelError: There is no label set of that name, or its file is malformed.
         """
         modality, path = find_label_set_file(name)
-        return cls.read(path, name=name, modality=modality.name)
+        return cls.read(path, name=name, modality=modality)
 
     @classmethod
     def read(cls, path: Path, *, name: str, modality: str) -> LabelSet:

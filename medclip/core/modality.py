@@ -7,6 +7,9 @@ scanning its sub-folders, so that adding a format, a data set, a label set or a 
 - ``formats/NAME.py`` with ``FORMAT = Format(...)``
 - ``datasets/NAME.py`` with ``DATASET = DatasetFactory(...)``
 - ``labels/NAME.csv``, ``prompts/NAME.json``, ``glossary/LANGUAGE.tsv``
+
+Label sets and prompt sets are also found in a folder that holds no ``MODALITY`` yet: what is asked about a kind of
+recordings can be written down before medclip reads them.
 """
 
 from __future__ import annotations
@@ -14,14 +17,15 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from medclip.core._heads import describe_head, read_head
+from medclip.core._offers import files_by_stem, only_one
 from medclip.core.errors import DatasetError, FormatError, InputError, LabelError, MissingDependencyError, PromptError
 
 if TYPE_CHECKING:
@@ -41,6 +45,8 @@ __all__ = [
     "find_label_set_file",
     "find_modality",
     "find_prompt_set_file",
+    "label_set_names",
+    "prompt_set_names",
     "sniff",
 ]
 
@@ -139,15 +145,15 @@ class Modality:
 
     def label_set_files(self) -> Mapping[str, Path]:
         """Label set files by name."""
-        return _files(self.folder / "labels", ".csv")
+        return files_by_stem(self.folder / "labels", ".csv")
 
     def prompt_set_files(self) -> Mapping[str, Path]:
         """Shipped prompt set files by name."""
-        return _files(self.folder / "prompts", ".json")
+        return files_by_stem(self.folder / "prompts", ".json")
 
     def glossary_files(self) -> Mapping[str, Path]:
         """Glossaries for reports, by language code."""
-        return _files(self.folder / "glossary", ".tsv")
+        return files_by_stem(self.folder / "glossary", ".tsv")
 
     def _modules(self, folder: str) -> list[str]:
         path = self.folder / folder
@@ -176,11 +182,15 @@ def discover() -> Mapping[str, Modality]:
 
 def _own_modalities() -> Iterator[Modality]:
     """A folder without ``MODALITY`` serves the others, as the one for reports does."""
-    paths = importlib.import_module(_OWN_PACKAGE).__path__
-    for name in sorted(found.name for found in pkgutil.iter_modules(paths) if found.ispkg):
+    for name in _own_package_names():
         modality = getattr(importlib.import_module(f"{_OWN_PACKAGE}.{name}"), "MODALITY", None)
         if isinstance(modality, Modality):
             yield modality
+
+
+def _own_package_names() -> list[str]:
+    paths = importlib.import_module(_OWN_PACKAGE).__path__
+    return sorted(found.name for found in pkgutil.iter_modules(paths) if found.ispkg)
 
 
 def _plugged_in_modalities() -> Iterator[Modality]:
@@ -235,41 +245,58 @@ def find_dataset(name: str) -> tuple[Modality, DatasetFactory]:
     """
     wanted = name.lower().replace("-", "_")
     offers = {modality: modality.dataset_names() for modality in discover().values()}
-    modality = _only_one(name, wanted, offers, DatasetError("unknown data set"))
+    modality = only_one(name, wanted, offers, DatasetError("unknown data set"))
     return modality, modality.dataset(wanted)
 
 
-def find_label_set_file(name: str) -> tuple[Modality, Path]:
-    """Return the file of a label set and its modality, or raise ``LabelError`` with the names there are."""
-    return _find_file(name, Modality.label_set_files, LabelError("unknown label set"))
+def label_set_names() -> tuple[str, ...]:
+    """Names of all label sets, modality by modality."""
+    return tuple(name for files in _offers("labels", ".csv").values() for name in files)
 
 
-def find_prompt_set_file(name: str) -> tuple[Modality, Path]:
-    """Return the file of a shipped prompt set and its modality, or raise ``PromptError`` with the names there are."""
-    return _find_file(name, Modality.prompt_set_files, PromptError("unknown prompt set"))
+def prompt_set_names() -> tuple[str, ...]:
+    """Names of all shipped prompt sets, modality by modality."""
+    return tuple(name for files in _offers("prompts", ".json").values() for name in files)
 
 
-def _find_file(
-    name: str, files: Callable[[Modality], Mapping[str, Path]], unknown: InputError
-) -> tuple[Modality, Path]:
-    offers = {modality: files(modality) for modality in discover().values()}
-    modality = _only_one(name, name, offers, unknown)
-    return modality, offers[modality][name]
+def find_label_set_file(name: str) -> tuple[str, Path]:
+    """Return the name of a label set's modality and its file, or raise ``LabelError`` with the names there are."""
+    return _find_file(name, _offers("labels", ".csv"), LabelError("unknown label set"))
 
 
-def _only_one(name: str, wanted: str, offers: Mapping[Modality, Collection[str]], unknown: InputError) -> Modality:
-    """Return the modality that offers a name; ``unknown`` says of what kind it is."""
-    holders = [modality for modality, names in offers.items() if wanted in names]
-    if len(holders) == 1:
-        return holders[0]
-    if holders:
-        raise type(unknown)(
-            f"more than one modality offers {wanted}",
-            received=[modality.package for modality in holders],
-            action="rename the one that you added",
-        )
-    known = sorted(found for names in offers.values() for found in names)
-    raise type(unknown)(unknown.what, received=name, allowed=known)
+def find_prompt_set_file(name: str) -> tuple[str, Path]:
+    """Return the name of a prompt set's modality and its file, or raise ``PromptError`` with the names there are."""
+    return _find_file(name, _offers("prompts", ".json"), PromptError("unknown prompt set"))
+
+
+class _Package(NamedTuple):
+    """A folder with files for a modality, which need not be readable yet."""
+
+    name: str
+    package: str
+    folder: Path
+
+
+def _offers(folder: str, suffix: str) -> dict[_Package, dict[str, Path]]:
+    return {package: files_by_stem(package.folder / folder, suffix) for package in _packages()}
+
+
+def _packages() -> Iterator[_Package]:
+    """Every folder of medclip's own, then those of plug-ins."""
+    own = {
+        f"{_OWN_PACKAGE}.{name}": _Package(name, f"{_OWN_PACKAGE}.{name}", Path(folder) / name)
+        for folder in importlib.import_module(_OWN_PACKAGE).__path__
+        for name in _own_package_names()
+    }
+    yield from own.values()
+    for modality in discover().values():
+        if modality.package not in own:
+            yield _Package(modality.name, modality.package, modality.folder)
+
+
+def _find_file(name: str, offers: Mapping[_Package, Mapping[str, Path]], unknown: InputError) -> tuple[str, Path]:
+    package = only_one(name, name, offers, unknown)
+    return package.name, offers[package][name]
 
 
 def _attribute(module: str, name: str) -> Any:
@@ -282,7 +309,3 @@ def _attribute(module: str, name: str) -> Any:
     if not hasattr(found, name):
         raise MissingDependencyError(f"{module} defines no {name}", action="see docs/extending.md")
     return getattr(found, name)
-
-
-def _files(folder: Path, suffix: str) -> dict[str, Path]:
-    return {path.stem: path for path in sorted(folder.glob(f"*{suffix}"))}

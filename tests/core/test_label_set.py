@@ -8,7 +8,7 @@ import pytest
 
 from medclip.core.errors import LabelError
 from medclip.core.label_set import Finding, LabelSet
-from medclip.core.modality import discover
+from medclip.core.modality import find_label_set_file, label_set_names
 
 GOOD = 'code,name,parent,polarity\nAF,"fibrillation, atrial",RH,abnormal\nSR,sinus rhythm,,normal\n'
 
@@ -68,11 +68,12 @@ def test_a_missing_file_is_a_label_error(tmp_path: Path) -> None:
 
 
 def test_every_shipped_label_set_loads_by_name() -> None:
-    names = [name for modality in discover().values() for name in modality.label_set_files()]
-    assert len(names) >= 6
+    names = label_set_names()
+    assert len(set(names)) == len(names) >= 14
     for name in names:
         labels = LabelSet.load(name)
         assert labels.name == name
+        assert labels.modality in find_label_set_file(name)[1].parts
         assert len(set(labels.codes)) == len(labels) > 1
 
 

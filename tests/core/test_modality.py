@@ -22,6 +22,8 @@ from medclip.core.modality import (
     find_label_set_file,
     find_modality,
     find_prompt_set_file,
+    label_set_names,
+    prompt_set_names,
     sniff,
 )
 
@@ -112,8 +114,9 @@ def test_an_installed_plug_in_is_a_modality_like_any_other(install: Install) -> 
     assert list(modality.formats()) == ["belt"]
     assert modality.dataset_names() == ("night_shift",)
     assert find_dataset("Night-Shift")[1].name == "night_shift"
-    assert find_label_set_file("sleep") == (modality, folder / "labels" / "sleep.csv")
-    assert find_prompt_set_file("sleep") == (modality, folder / "prompts" / "sleep.json")
+    assert find_label_set_file("sleep") == ("respiration", folder / "labels" / "sleep.csv")
+    assert find_prompt_set_file("sleep") == ("respiration", folder / "prompts" / "sleep.json")
+    assert label_set_names()[-1] == prompt_set_names()[-1] == "sleep"
     assert modality.glossary_files() == {}
 
 
@@ -126,10 +129,51 @@ def test_a_new_file_is_found_without_any_list(install: Install, tmp_path: Path) 
     modality = find_modality("respiration")
     assert list(modality.formats()) == ["belt", "nasal"]
     assert modality.dataset_names() == ("day_shift", "night_shift")
-    assert find_label_set_file("snoring")[0] is modality
+    assert find_label_set_file("snoring")[0] == "respiration"
     recording = tmp_path / "recording"
     recording.write_bytes(b"NASAL 1 2 3")
     assert sniff(recording).name == "nasal"
+
+
+def test_every_own_label_set_and_prompt_set_is_found_once_with_a_modality_or_without() -> None:
+    root = Path(str(importlib.import_module("medclip.modalities").__file__)).parent
+    for names, find, pattern in (
+        (label_set_names(), find_label_set_file, "*/labels/*.csv"),
+        (prompt_set_names(), find_prompt_set_file, "*/prompts/*.json"),
+    ):
+        files = {path.stem: path for path in root.glob(pattern)}
+        assert sorted(names) == sorted(files)
+        assert {name: find(name) for name in names} == {
+            name: (path.parts[len(root.parts)], path) for name, path in files.items()
+        }
+    assert {find_label_set_file(name)[0] for name in label_set_names()} > set(discover())
+
+
+def test_a_folder_without_a_modality_offers_its_label_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / "own_kinds"
+    write(own / "__init__.py", "")
+    write(own / "breath" / "__init__.py", "")
+    write(own / "breath" / "labels" / "sleep.csv", LABELS)
+    write(own / "breath" / "prompts" / "sleep.json", "{}")
+    write(own / "no_package" / "labels" / "lost.csv", LABELS)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(discovery, "_OWN_PACKAGE", "own_kinds")
+    discover.cache_clear()
+    try:
+        assert "breath" not in discover()
+        assert find_label_set_file("sleep") == ("breath", own / "breath" / "labels" / "sleep.csv")
+        assert find_prompt_set_file("sleep") == ("breath", own / "breath" / "prompts" / "sleep.json")
+        assert label_set_names() == ("sleep",)
+    finally:
+        discover.cache_clear()
+
+
+def test_a_plug_in_does_not_hide_an_own_folder_of_its_name(install: Install) -> None:
+    without = sorted({find_label_set_file(name)[0] for name in label_set_names()} - set(discover()))
+    names = label_set_names()
+    install("sleepclip", without[0])
+    assert set(label_set_names()) == {*names, "sleep"}
+    assert find_label_set_file("sleep")[0] == without[0]
 
 
 def test_a_really_installed_distribution_is_found_by_a_new_process(tmp_path: Path) -> None:

@@ -1,0 +1,39 @@
+"""Names that several packages offer, and the one package that offers a given name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from medclip.core.errors import InputError
+
+__all__ = ["files_by_stem", "only_one"]
+
+
+class _InPackage(Protocol):
+    @property
+    def package(self) -> str: ...
+
+
+_Holder = TypeVar("_Holder", bound=_InPackage)
+
+
+def only_one(name: str, wanted: str, offers: Mapping[_Holder, Collection[str]], unknown: InputError) -> _Holder:
+    """Return what offers a name; ``unknown`` says of what kind it is."""
+    holders = [holder for holder, names in offers.items() if wanted in names]
+    if len(holders) == 1:
+        return holders[0]
+    if holders:
+        raise type(unknown)(
+            f"more than one modality offers {wanted}",
+            received=[holder.package for holder in holders],
+            action="rename the one that you added",
+        )
+    known = sorted(found for names in offers.values() for found in names)
+    raise type(unknown)(unknown.what, received=name, allowed=known)
+
+
+def files_by_stem(folder: Path, suffix: str) -> dict[str, Path]:
+    """Return the files of a folder with an ending, by name; none if there is no such folder."""
+    return {path.stem: path for path in sorted(folder.glob(f"*{suffix}"))}

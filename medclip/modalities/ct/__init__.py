@@ -1,0 +1,1 @@
+"""Computed tomography of the chest."""
