@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medclip.cli.arguments import Parser, add_model, add_prompts
-from medclip.core.errors import one_line
+from medclip.core.one_line import one_line
 
 if TYPE_CHECKING:
     from medclip.zeroshot.findings import Findings

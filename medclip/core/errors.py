@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from medclip.core.one_line import one_line
+
 __all__ = [
     "BundleError",
     "ConfigError",
@@ -24,7 +26,6 @@ __all__ = [
     "PromptError",
     "SignalError",
     "StoreError",
-    "one_line",
 ]
 
 
@@ -135,16 +136,6 @@ class OutputError(MedclipError, OSError):
 
 class MissingDependencyError(MedclipError, ImportError):
     """An optional package is needed for this and is not installed, or is installed and broken."""
-
-
-def one_line(text: str) -> str:
-    """Return a text that a terminal shows as one line and does not act upon, whatever a file or its name held.
-
-    >>> one_line("two" + chr(10) + "lines, and a bell" + chr(7))
-    'two lines, and a bell?'
-    """
-    line = " ".join(text.split())
-    return line if line.isprintable() else "".join(sign if sign.isprintable() else "?" for sign in line)
 
 
 def _sentence(action: str) -> str:

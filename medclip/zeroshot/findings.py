@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from medclip.core.errors import one_line
 from medclip.core.modality import QualityIssue
+from medclip.core.one_line import one_line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

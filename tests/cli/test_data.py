@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 
 import pytest
@@ -20,9 +21,12 @@ def test_list_shows_every_data_set(run) -> None:
 def test_labels_shows_every_label_set_and_its_size(run) -> None:
     code, out, _ = run("data", "labels")
     assert code == 0
-    shown = {line.split()[0]: int(line.split()[1]) for line in out.splitlines()[2:]}
-    names = [name for modality in discover().values() for name in modality.label_set_files()]
-    assert shown == {name: len(medclip.LabelSet.load(name)) for name in names}
+    shown = [line.split()[:3] for line in out.splitlines()[2:]]
+    assert shown == [
+        [name, modality.name, str(len(medclip.LabelSet.load(name)))]
+        for modality in discover().values()
+        for name in modality.label_set_files()
+    ]
 
 
 def test_info_gives_licence_and_citation(run) -> None:
@@ -45,7 +49,7 @@ def test_an_unknown_data_set_is_named_with_those_there_are(action, run, tmp_path
     code, out, err = run("data", *action, "none")
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
-    assert "received none; allowed: mimic_iv_ecg, ptbxl" in err
+    assert re.search(r"received none; allowed: .*\bptbxl\b", err)
     assert not list(tmp_path.iterdir())
 
 

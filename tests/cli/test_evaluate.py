@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 
 import numpy as np
 import pytest
@@ -161,7 +162,7 @@ def test_an_output_folder_that_exists_is_kept(run, arguments, results, tmp_path)
         (["--fold", "11"], "has no such fold: received 11; allowed: 1, 10, 2"),
         (["--labels", "ptbxl-form"], "ptbxl-form"),
         (["--labels", "none"], "received none; allowed: ptbxl-all"),
-        (["--dataset", "ptb"], "unknown data set: received ptb; allowed: mimic_iv_ecg, ptbxl, simulated"),
+        (["--dataset", "ptb"], "unknown data set: received ptb; allowed: .*ptbxl, simulated"),
         (["--dataset", "ptbxl"], "needs its folder.*medclip data download ptbxl"),
         (["--dataset", "ptbxl", "--root", "/nowhere"], "/nowhere"),
         (["--dataset", "simulated", "--option", "rate"], "malformed: received rate; allowed: NAME=VALUE"),
@@ -172,8 +173,6 @@ def test_an_output_folder_that_exists_is_kept(run, arguments, results, tmp_path)
     ],
 )
 def test_what_does_not_fit_ends_in_one_line_and_leaves_nothing(options, words, run, arguments, tmp_path) -> None:
-    import re
-
     code, out, err = run(*arguments, "--out", tmp_path / "out", *options)
     assert (code, out) == (2, "")
     assert re.search(words, err), err
