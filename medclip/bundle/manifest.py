@@ -48,7 +48,7 @@ def check_files(folder: Path, *, below: str = "", only: tuple[str, ...] = ()) ->
         path = folder / name
         if not path.is_file():
             raise BundleError(f"the bundle {folder} lacks {name}", action="copy it again from where it was saved")
-        found = sha256_of_file(path)
+        found = _sha256(path)
         if found != expected:
             raise BundleError(
                 f"{path} has changed since the bundle was saved",
@@ -64,10 +64,10 @@ def read_bundle_file(folder: Path) -> dict[str, Any]:
     Raises:
         BundleError: The folder is no bundle, or one of another schema.
     """
-    if not (folder / MANIFEST_FILE).is_file() or not (folder / BUNDLE_FILE).is_file():
+    if _what_is_there(folder):
         raise BundleError(
             f"{folder} is no bundle",
-            received="no such folder" if not folder.exists() else "a folder without MANIFEST.json",
+            received=_what_is_there(folder),
             allowed="a folder that medclip fit saved",
             action="check the path",
         )
@@ -87,10 +87,25 @@ def read_bundle_file(folder: Path) -> dict[str, Any]:
     return described
 
 
+def _what_is_there(folder: Path) -> str:
+    """Say what stands in the place of a bundle; nothing if it looks like one."""
+    if not folder.is_dir():
+        return "a file" if folder.is_file() else "no such folder"
+    lacking = [name for name in (MANIFEST_FILE, BUNDLE_FILE) if not (folder / name).is_file()]
+    return f"a folder without {' and '.join(lacking)}" if lacking else ""
+
+
 def bundle_digest(folder: Path) -> str:
     """Sha256 over the manifest's checksums: equal digests are the same model."""
     lines = "".join(f"{checksum}  {name}\n" for name, checksum in sorted(_manifest(folder).items()))
     return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return sha256_of_file(path)
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read ({error.strerror})", action="check its rights") from error
 
 
 def _manifest(folder: Path) -> dict[str, str]:

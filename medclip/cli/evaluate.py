@@ -7,45 +7,19 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from medclip.cli.arguments import Parser
+from medclip.cli.arguments import Parser, add_dataset, add_model, add_prompts, count
 
 __all__ = ["main"]
 
 
 def main(given: Sequence[str]) -> int:
     """Evaluate a bundle zero-shot and write metrics, scores and tables."""
-    parser = Parser(
-        prog="medclip evaluate",
-        description="Measure how well zero-shot scores rank the records of a data set. Research use only.",
-    )
-    parser.add_argument("--model", required=True, type=Path, help="bundle that medclip fit saved")
-    parser.add_argument("--dataset", required=True, help="data set by name, or the folder of a packed store")
-    parser.add_argument("--root", type=Path, help="folder of the data set")
-    parser.add_argument("--labels", required=True, help="label set")
-    parser.add_argument("--fold", nargs="+", default=None, metavar="FOLD", help="folds to evaluate on; default: all")
-    parser.add_argument("--prompts", help="prompt set by name or JSON file; default: the one of the label set")
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="new folder for the results")
-    parser.add_argument("--overwrite", action="store_true", help="replace the results that DIR holds")
-    parser.add_argument(
-        "--skip-unreadable", action="store_true", help="leave out records that cannot be used, and count them"
-    )
-    parser.add_argument(
-        "--option",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="option of the data set, e.g. sampling_rate_hz=100",
-    )
-    parser.add_argument("--resamples", type=int, default=1000, help="bootstrap resamples; default 1000")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the bootstrap; default 0")
-    parser.add_argument("--device", default="cpu", help="where to compute; default cpu")
-    args = parser.parse_args(given[1:])
+    args = _parser().parse_args(given[1:])
 
     from tqdm import tqdm
 
     from medclip.cli.options import parse_options
     from medclip.core.errors import OutputError
-    from medclip.core.label_set import LabelSet
     from medclip.data.access import open_dataset
     from medclip.evaluation.zeroshot import evaluate_zeroshot
     from medclip.results.tables import evaluation_table, write_evaluation
@@ -55,7 +29,7 @@ def main(given: Sequence[str]) -> int:
     if args.out.exists() and not args.overwrite:
         raise OutputError(f"{args.out} exists already", action="choose another folder, or say --overwrite")
     model = load(args.model, device=args.device)
-    labels = LabelSet.load(args.labels)
+    labels = model.label_set(args.labels)
     dataset = open_dataset(args.dataset, args.root, **parse_options(args.option))
     with tqdm(desc=f"scoring {dataset.name}", unit=" records", disable=None) as bar:
         evaluation = evaluate_zeroshot(
@@ -76,3 +50,32 @@ def main(given: Sequence[str]) -> int:
     print(evaluation_table(evaluation))
     print(f"wrote {args.out}")
     return 0
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="medclip evaluate",
+        description="Measure how well zero-shot scores rank the records of a data set. Research use only.",
+        example="medclip evaluate --model BUNDLE --dataset simulated --labels simulated --fold 10 --out results",
+    )
+    add_model(parser)
+    add_dataset(parser)
+    parser.add_argument("--labels", required=True, metavar="NAME", help="label set, see medclip data labels")
+    parser.add_argument("--fold", nargs="+", default=None, metavar="FOLD", help="folds to evaluate on; default: all")
+    add_prompts(parser)
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="new folder for the results")
+    parser.add_argument("--overwrite", action="store_true", help="replace the results that DIR holds")
+    parser.add_argument(
+        "--skip-unreadable", action="store_true", help="leave out records that cannot be used, and count them"
+    )
+    parser.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="option of the data set, e.g. sampling_rate_hz=100",
+    )
+    parser.add_argument("--resamples", type=count, default=1000, metavar="N", help="bootstrap resamples; default: 1000")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the bootstrap; default: 0")
+    parser.add_argument("--device", default="cpu", help="where to compute; default: cpu")
+    return parser

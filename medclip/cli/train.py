@@ -113,7 +113,7 @@ def run_cli(arguments: Sequence[str]) -> MedclipCLI:
     Raises:
         ConfigError: The recipe or an option is wrong; the parser's own report, in one line.
     """
-    options: dict[str, Any] = {"exit_on_error": False}
+    options: dict[str, Any] = {"exit_on_error": False, "prog": "medclip"}
     try:
         return MedclipCLI(
             ContrastiveModule,
@@ -166,6 +166,7 @@ def _quieten() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     for noisy in ("httpx", "filelock", "matplotlib", "jsonargparse"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*args parameter is intended to run from within Python.*")
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")

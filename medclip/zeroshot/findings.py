@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from medclip.core.modality import QualityIssue
+from medclip.core.one_line import one_line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -89,8 +90,8 @@ class Findings:
         lines = [
             f"{entry.name:<{width}}  {entry.score:5.2f}  {_bar(entry.score)}  {entry.code}" for entry in self.scores
         ]
-        lines += [f"note: {note}" for note in self.notes]
-        lines += [f"{issue.severity}: {issue.message}" for issue in self.quality]
+        lines += [one_line(f"note: {note}") for note in self.notes]
+        lines += [one_line(f"{issue.severity}: {issue.message}") for issue in self.quality]
         return "\n".join([*lines, RESEARCH_USE])
 
     def _repr_html_(self) -> str:

@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional
 
 from medclip.bundle.load import Bundle, load_bundle
-from medclip.core.errors import PromptError
+from medclip.core.errors import ConfigError, LabelError, PromptError
 from medclip.core.input_spec import InputSpec, PreparedBatch
 from medclip.core.label_set import LabelSet
 from medclip.core.sample import Sample
@@ -34,6 +34,9 @@ class Model:
         bundle: The loaded bundle.
         device: Where to compute, such as ``cpu`` or ``cuda``.
 
+    Raises:
+        ConfigError: There is no such device.
+
     Example::
 
         model = medclip.load("bundle")
@@ -43,7 +46,8 @@ class Model:
 
     def __init__(self, bundle: Bundle, *, device: str | torch.device = "cpu") -> None:
         self.bundle = bundle
-        self.device = torch.device(device)
+        self.device = _usable(device)
+        self._classifiers: dict[tuple[tuple[str, ...], str], ZeroShotClassifier] = {}
         self._network = bundle.model.to(self.device)
 
     @property
@@ -56,6 +60,37 @@ class Model:
         """Names of the prompt sets whose embeddings the bundle holds."""
         return tuple(self.bundle.described["prompt_sets"])
 
+    @property
+    def label_sets(self) -> tuple[str, ...]:
+        """Names of the label sets that the bundle holds prompts for."""
+        return tuple(dict.fromkeys(stored["label_set"] for stored in self.bundle.described["prompt_sets"].values()))
+
+    def label_set(self, name: str | None = None) -> LabelSet:
+        """Return a label set by name; None stands for the only one that the bundle holds prompts for.
+
+        Raises:
+            LabelError: There is no such label set, or None leaves a choice.
+        """
+        if name is None and len(self.label_sets) != 1:
+            raise LabelError(
+                f"the bundle {self.bundle.name} has prompts for several label sets",
+                received="none chosen",
+                allowed=self.label_sets,
+                action="name one of them",
+            )
+        chosen = name or self.label_sets[0]
+        try:
+            return LabelSet.load(chosen)
+        except LabelError as error:
+            if chosen in self.label_sets:
+                raise
+            raise LabelError(
+                f"unknown label set for the bundle {self.bundle.name}",
+                received=chosen,
+                allowed=self.label_sets,
+                action="name one of them",
+            ) from error
+
     def diagnose(self, sample: Sample, *, labels: str | LabelSet, prompts: str | PromptSet | None = None) -> Findings:
         """Score every finding of a label set for one recording.
 
@@ -66,10 +101,16 @@ class Model:
 
         Raises:
             SignalError: The recording is too short or lacks channels.
-            LabelError: There is no such label set.
+            LabelError: There is no such label set, or it is for another kind of data.
             PromptError: There are no prompts for these labels.
         """
-        labels = LabelSet.load(labels) if isinstance(labels, str) else labels
+        labels = self.label_set(labels) if isinstance(labels, str) else labels
+        if labels.modality != sample.modality:
+            raise LabelError(
+                f"label set {labels.name} is for another kind of data",
+                received=sample.modality,
+                allowed=labels.modality,
+            )
         classifier = self.classifier(labels, prompts)
         prepared = self._spec(sample.modality).prepare(sample)
         embedding = self._encode(sample.modality, PreparedBatch(prepared.values[None], prepared.mask[None], ((),)))
@@ -88,19 +129,18 @@ class Model:
         )
 
     def classifier(self, labels: LabelSet, prompts: str | PromptSet | None = None) -> ZeroShotClassifier:
-        """Return the classifier for a label set; stored prompt embeddings are used where there are any."""
-        if prompts is None or (isinstance(prompts, str) and prompts in self.prompt_sets):
-            name = prompts or labels.name
-            if name in self.prompt_sets:
-                return self._stored_classifier(name, labels)
-        prompt_set = PromptSet.load(prompts or labels.name) if not isinstance(prompts, PromptSet) else prompts
-        prompt_set = prompt_set.for_labels(labels)
-        embeddings = self.embed_texts(prompt_set.texts)
-        by_text = dict(zip(prompt_set.texts, embeddings, strict=True))
-        sides = {
-            code: {"positive": entry.positive, "negative": entry.negative} for code, entry in prompt_set.prompts.items()
-        }
-        return ZeroShotClassifier.from_prompts(sides, by_text, scale=self.bundle.scale)
+        """Return the classifier for a label set; only sentences without a stored embedding need the text encoder."""
+        prompt_set = self.prompt_set(labels, prompts)
+        key = labels.codes, prompt_set.digest()
+        if key not in self._classifiers:
+            sides = {
+                code: {"positive": entry.positive, "negative": entry.negative}
+                for code, entry in prompt_set.prompts.items()
+            }
+            self._classifiers[key] = ZeroShotClassifier.from_prompts(
+                sides, self._embedded(prompt_set.texts), scale=self.bundle.scale
+            )
+        return self._classifiers[key]
 
     def prompt_set(self, labels: LabelSet, prompts: str | PromptSet | None = None) -> PromptSet:
         """Return the sentences that ``classifier`` would use."""
@@ -141,14 +181,16 @@ class Model:
 
         return embed_texts(self.bundle.text, self.bundle.reports, texts)
 
-    def _stored_classifier(self, name: str, labels: LabelSet) -> ZeroShotClassifier:
-        stored = self.bundle.described["prompt_sets"][name]
-        prompt_set = self.prompt_set(labels, name)
-        by_text = dict(zip(stored["texts"], self.bundle.prompt_embeddings[name], strict=True))
-        sides = {
-            code: {"positive": entry.positive, "negative": entry.negative} for code, entry in prompt_set.prompts.items()
+    def _embedded(self, texts: Sequence[str]) -> dict[str, Tensor]:
+        known = {
+            text: embedding
+            for name, stored in self.bundle.described["prompt_sets"].items()
+            for text, embedding in zip(stored["texts"], self.bundle.prompt_embeddings[name], strict=True)
         }
-        return ZeroShotClassifier.from_prompts(sides, by_text, scale=self.bundle.scale)
+        unknown = [text for text in texts if text not in known]
+        if unknown:
+            known |= dict(zip(unknown, self.embed_texts(unknown), strict=True))
+        return known
 
     def _spec(self, modality: str) -> InputSpec:
         if modality not in self.input_specs:
@@ -169,5 +211,24 @@ def load(folder: str | Path, *, device: str = "cpu") -> Model:
 
     Raises:
         BundleError: The folder is no bundle, is damaged, or is of another version.
+        ConfigError: There is no such device.
     """
     return Model(load_bundle(folder), device=device)
+
+
+def _usable(device: str | torch.device) -> torch.device:
+    kinds = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    try:
+        wanted = torch.device(device)
+        if kinds.get(wanted.type, False):
+            torch.empty(0, device=wanted)
+            return wanted
+    except RuntimeError as error:
+        raise _unusable(device, kinds) from error
+    raise _unusable(device, kinds)
+
+
+def _unusable(device: str | torch.device, kinds: Mapping[str, bool]) -> ConfigError:
+    return ConfigError(
+        "this machine has no such device", received=device, allowed=[kind for kind, is_here in kinds.items() if is_here]
+    )
