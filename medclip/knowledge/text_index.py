@@ -37,7 +37,7 @@ _FILL = {
     "WHERE c.source_key = :source AND NOT c.is_obsolete AND c.is_human",
 }
 _FIND = {
-    "sqlite": "SELECT rowid FROM medclip_text JOIN medclip_concepts c ON c.key = medclip_text.rowid "
+    "sqlite": "SELECT c.key FROM medclip_text JOIN medclip_concepts c ON c.key = medclip_text.rowid "
     "WHERE medclip_text MATCH :words {condition} ORDER BY bm25(medclip_text, 10.0, 1.0) LIMIT :limit",
     "postgresql": "SELECT t.concept_key FROM medclip_text t JOIN medclip_concepts c ON c.key = t.concept_key, "
     "to_tsquery('english', :words) q WHERE t.document @@ q {condition} "

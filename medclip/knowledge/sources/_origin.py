@@ -25,7 +25,7 @@ _LICENCES = {
     "snomedct": "SNOMED CT Affiliate Licence; not to be passed on",
     "umls": "UMLS Metathesaurus Licence; not to be passed on",
 }
-_DATE = re.compile(r"(?:19|20)\d{2}[-_]?\d{2}[-_]?\d{2}|20\d{2}A[A-C]|20\d{2}-\d{2}|20\d{2}")
+_DATE = re.compile(r"(?<!\d)(?:(?:19|20)\d{2}[-_]?\d{2}[-_]?\d{2}|20\d{2}A[A-C]|20\d{2}-\d{2}|20\d{2})(?!\d)")
 
 
 def origin_of(name: str, *, version: str, digest: str, paths: Sequence[Path], licence: str = "") -> Origin:
