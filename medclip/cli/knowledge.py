@@ -175,9 +175,10 @@ def _coverage(args: argparse.Namespace) -> None:
     if not args.labels and not args.label_file:
         raise InputError("no label set is named", action="name one, or give --label-file")
     vocabulary = _vocabulary(args)
-    sets = [(name, LabelSet.load(name).findings, {}) for name in args.labels]
-    sets += [(path.stem, *read_label_file(path)) for path in args.label_file]
-    rows = [coverage_of(name, findings, vocabulary, wordings) for name, findings, wordings in sets]
+    rows = [coverage_of(name, LabelSet.load(name).findings, vocabulary) for name in args.labels]
+    for path in args.label_file:
+        findings, wordings = read_label_file(path)
+        rows.append(coverage_of(path.stem, findings, vocabulary, wordings))
     print(coverage_table(rows))
     for row in rows if args.findings else ():
         print(f"\n{_findings(row)}")

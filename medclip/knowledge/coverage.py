@@ -15,6 +15,7 @@ from medclip.knowledge.vocabulary import Vocabulary
 __all__ = ["Coverage", "coverage_of", "read_label_file"]
 
 _COLUMNS = ("code", "name")
+_ID_COLUMNS = ("same_as", "CDISC_ids")
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,10 @@ def coverage_of(
 
 
 def read_label_file(path: Path) -> tuple[tuple[Finding, ...], dict[str, Wordings]]:
-    """Read a CSV file with the columns code and name, and if there are such, equivalents (by ``;``) and broader.
+    """Read a CSV file with the columns code and name.
+
+    Further columns that are read: ``equivalents`` and ``broader``, phrases with ``;`` between them; ``same_as`` and
+    ``CDISC_ids``, ids with ``|`` between them of concepts that are stated to mean the finding.
 
     Raises:
         LabelError: It cannot be read, or a column or a code is missing.
@@ -98,8 +102,13 @@ def read_label_file(path: Path) -> tuple[tuple[Finding, ...], dict[str, Wordings
     if not rows or any(not row["code"] or not row["name"] for row in rows):
         raise LabelError(f"label file {path} needs a code and a name in every row")
     findings = tuple(Finding(row["code"], row["name"]) for row in rows)
-    return findings, {row["code"]: Wordings(_split(row, "equivalents"), _split(row, "broader")) for row in rows}
+    return findings, {row["code"]: _wordings(row) for row in rows}
 
 
-def _split(row: Mapping[str, str], column: str) -> tuple[str, ...]:
-    return tuple(filter(None, (text.strip() for text in (row.get(column) or "").split(";"))))
+def _wordings(row: Mapping[str, str]) -> Wordings:
+    ids = (id_ for column in _ID_COLUMNS for id_ in _split(row, column, "|"))
+    return Wordings(_split(row, "equivalents", ";"), _split(row, "broader", ";"), tuple(ids))
+
+
+def _split(row: Mapping[str, str], column: str, separator: str) -> tuple[str, ...]:
+    return tuple(filter(None, (text.strip() for text in (row.get(column) or "").split(separator))))

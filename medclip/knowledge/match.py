@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import csv
+import functools
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from medclip.core.errors import KnowledgeError
@@ -15,6 +18,8 @@ from medclip.knowledge.vocabulary import Entry, Vocabulary, unique_by_id
 __all__ = ["Grade", "Match", "Wordings", "match_finding"]
 
 Grade = Literal["exact", "synonym", "broader", "none"]
+
+_SHORT_FORMS = Path(__file__).parent / "short_forms.tsv"
 
 # Bare, these name something else in each organ; with the organ they are looked up as any other phrase.
 _GENERIC = frozenset(
@@ -62,10 +67,12 @@ class Wordings:
     Args:
         equivalents: Phrases that mean the same.
         broader: Phrases that mean something wider.
+        same_as: Ids of concepts that are stated to mean the finding.
     """
 
     equivalents: tuple[str, ...] = ()
     broader: tuple[str, ...] = ()
+    same_as: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,8 +130,9 @@ def match_finding(
     exact = _look_up([own], vocabulary, families)
     equivalents = [*wordings.equivalents, *known.equivalents, *([finding.name] if finding.text else [])]
     found = _look_up(equivalents, vocabulary, families)
-    if concept and (families is None or concept.family in families):
-        found = unique_by_id((concept, *found))
+    stated = [concept, *(vocabulary.get(id_) for id_ in wordings.same_as)]
+    named = [entry for entry in stated if entry and (families is None or entry.family in families)]
+    found = unique_by_id((*named, *found))
     broader = _look_up([*wordings.broader, *known.broader], vocabulary, families)
     ids = {entry.concept.id for entry in exact}
     return Match(finding, exact, tuple(entry for entry in found if entry.concept.id not in ids), broader)
@@ -148,17 +156,30 @@ def _wordings_of(entry: Entry, vocabulary: Vocabulary) -> Wordings:
     return Wordings(entry.concept.names(), (*names, *broad))
 
 
-def _look_up(
-    phrases: Sequence[str], vocabulary: Vocabulary, families: Collection[str] | None
-) -> tuple[Entry, ...]:  # fmt: skip
+def _look_up(phrases: Sequence[str], vocabulary: Vocabulary, families: Collection[str] | None) -> tuple[Entry, ...]:
     found: list[Entry] = []
-    for phrase in _usable(phrases):
+    for phrase in _usable(spelling for own in phrases for spelling in _spellings(own)):
         entries = vocabulary.by_name(phrase)
         counted = [entry for entry in entries if families is None or entry.family in families]
         if counted:
             means = trusted(phrase, entries, vocabulary)
             found += [entry for entry in counted if entry in means]
     return unique_by_id(found)
+
+
+def _spellings(phrase: str) -> Iterator[str]:
+    """Write a phrase as it is, and with the short forms that names of several words may hold."""
+    yield phrase
+    folded = fold(phrase)
+    for long, short in _short_forms():
+        if long in folded and long != folded:
+            yield folded.replace(long, short)
+
+
+@functools.cache
+def _short_forms() -> tuple[tuple[str, str], ...]:
+    with _SHORT_FORMS.open(encoding="utf-8", newline="") as file:
+        return tuple((fold(row["long"]), row["short"]) for row in csv.DictReader(file, delimiter="\t"))
 
 
 def _usable(phrases: Iterable[str]) -> Iterable[str]:

@@ -73,7 +73,7 @@ def find(connection: Connection, wanted: str, limit: int, modality: str | None) 
     words = [word.casefold() for word in _WORD.findall(wanted)][:_MOST_WORDS]
     found = _with(connection, words, " AND ", limit, modality)
     if len(found) < limit and len(words) > 1:
-        rarer = [word for word in words if word not in _COMMON]
+        rarer = [word for word in words if word not in _COMMON and len(word) > 1]
         found += [key for key in _with(connection, rarer, " OR ", limit, modality) if key not in set(found)]
     return found[:limit]
 

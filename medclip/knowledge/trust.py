@@ -91,8 +91,9 @@ def _ends_elsewhere(folded: str, entry: Entry, vocabulary: Vocabulary) -> bool:
             if found.family == entry.family and fold(found.concept.term) == tail
         ]
         if heads:
-            above = {entry.concept.id, *vocabulary.ancestors(entry.concept.id)}
-            return not above & set(heads)
+            above = vocabulary.ancestors(entry.concept.id)
+            # A mere list, whose terms have nothing but the list above them, does not say what is a kind of what.
+            return len(above) > 1 and not {entry.concept.id, *above} & set(heads)
     return False
 
 

@@ -43,8 +43,8 @@ def _concepts(path: Path) -> Iterator[Concept]:
 
 def _concept(row: dict[str, str]) -> Concept:
     synonyms = dict.fromkeys(text.strip() for text in row["CDISC Synonym(s)"].split(";"))
-    if preferred := row.get("NCI Preferred Term", ""):
-        synonyms[preferred] = None
+    # NCI tells the finding from the diagnosis by a suffix, which is no part of the name.
+    synonyms[row.get("NCI Preferred Term", "").removesuffix(" by ECG Finding")] = None
     code_list = row["Codelist Code"]
     return Concept(
         id=f"CDISC:{row['Code']}",
