@@ -48,7 +48,8 @@ def is_abbreviation(text: str) -> bool:
     if len(text) > _LONGEST_ABBREVIATION:
         return False
     letters = [sign for sign in text if sign.isalnum()]
-    return len(letters) <= _MOST_LETTERS and (sum(sign.isupper() for sign in letters) > 1 or len(letters) == 1)
+    n_capital = sum(sign.isupper() for sign in letters)
+    return len(letters) <= _MOST_LETTERS and (n_capital > 1 or not any(sign.islower() for sign in letters))
 
 
 def _without_accents(text: str) -> str:

@@ -157,7 +157,22 @@ def test_the_table_counts_each_grade(tmp_path: Path, catalogue: Path) -> None:
     row = coverage_of("labels", findings, store, wordings)
     assert (row.count("exact"), row.count("synonym"), row.count("broader"), row.count("none")) == (1, 2, 1, 1)
     assert row.by_family == {"medclip": (frozenset("ABE"), frozenset("ABE"))}
-    assert coverage_table([row]).splitlines()[-1].split() == ["labels", "5", "1", "2", "3", "(60", "%)", "3", "(60", "%)", "1", "1", "3", "(3)"]
+    assert coverage_table([row]).splitlines()[-1].split() == [
+        "labels",
+        "5",
+        "1",
+        "2",
+        "3",
+        "(60",
+        "%)",
+        "3",
+        "(60",
+        "%)",
+        "1",
+        "1",
+        "3",
+        "(3)",
+    ]
 
 
 @pytest.mark.parametrize("content", ["code\nA\n", "code,name\nA,\n", "code,name\n", 'code,name\nA,"x\n', b"\xff\xfe"])

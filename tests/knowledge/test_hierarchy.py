@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +15,7 @@ def test_without_the_last_steps_there_is_an_order(parents: dict[str, list[str]])
     circles = list(find_circles(parents))
     for circle in circles:
         assert circle[0] == circle[-1]
-        assert all(above in parents[below] for below, above in zip(circle, circle[1:], strict=False))
+        assert all(above in parents[below] for below, above in pairwise(circle))
     cut = {(circle[-2], circle[-1]) for circle in circles}
     left = {child: {one for one in above if (child, one) not in cut} for child, above in parents.items()}
     # Kahn's algorithm, another way to see that no circle is left.

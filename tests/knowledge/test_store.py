@@ -283,7 +283,7 @@ def test_a_read_only_folder_is_read_and_not_written(catalogue: Path, request: py
             assert ids(store.by_name("cardiomegaly")) == ["cxr:cardiomegaly"]
             with pytest.raises(KnowledgeError, match="readonly"):
                 store.add(a_source())
-            with pytest.raises(KnowledgeError, match="other.sqlite"):
+            with pytest.raises(KnowledgeError, match=r"other\.sqlite"):
                 open_store(folder / "other.sqlite", catalogue=copy)
         finally:
             os.seteuid(os.getuid())
