@@ -21,6 +21,7 @@ _COMMANDS = {
     "test": ("medclip.cli.recipe", "compute the test losses of a checkpoint"),
     "predict": ("medclip.cli.recipe", "write the embeddings of a data set"),
     "data": ("medclip.cli.data", "list, download, pack and verify data sets"),
+    "knowledge": ("medclip.cli.knowledge", "store and search what is known about findings"),
     "bundle": ("medclip.cli.bundle", "inspect and verify a bundle"),
 }
 
