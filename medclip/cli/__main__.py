@@ -20,6 +20,7 @@ _COMMANDS = {
     "test": ("medclip.cli.train", "compute the test losses of a checkpoint"),
     "predict": ("medclip.cli.train", "write the embeddings of a data set"),
     "data": ("medclip.cli.data", "list, download, pack and verify data sets"),
+    "prompts": ("medclip.cli.prompts", "build, check and show the sentences that describe findings"),
     "bundle": ("medclip.cli.bundle", "inspect and verify a bundle"),
 }
 
