@@ -26,6 +26,8 @@ def main(given: Sequence[str]) -> int:
     parser.add_argument("--model", required=True, type=Path, help="bundle that medclip fit saved")
     parser.add_argument("--labels", required=True, help="label set, for example one of: medclip data labels")
     parser.add_argument("--prompts", help="prompt set by name or JSON file; default: the one of the label set")
+    parser.add_argument("--ensemble", metavar="NAME", help="mean or chils; default: that of the modality")
+    parser.add_argument("--calibration", type=Path, metavar="FILE", help="calibration.json of medclip evaluate")
     parser.add_argument("--json", action="store_true", help="print one JSON object per file instead of tables")
     parser.add_argument("--plot", type=Path, metavar="DIR", help="draw each recording with its findings into DIR")
     parser.add_argument("--device", default="cpu", help="where to compute; default cpu")
@@ -34,15 +36,20 @@ def main(given: Sequence[str]) -> int:
     from medclip.core.errors import MedclipError
     from medclip.core.label_set import LabelSet
     from medclip.data.access import read
+    from medclip.zeroshot.calibration import Calibration
     from medclip.zeroshot.model import load
 
     labels = LabelSet.load(args.labels)
     model = load(args.model, device=args.device)
-    model.classifier(labels, args.prompts)
+    classifier = model.classifier(labels, args.prompts, ensemble=args.ensemble)
+    calibration = Calibration.read(args.calibration) if args.calibration else None
+    if calibration is not None:
+        model.calibrated(classifier, calibration, labels, args.prompts)
+    asked = {"labels": labels, "prompts": args.prompts, "ensemble": args.ensemble, "calibration": calibration}
     n_failed = 0
     for path in args.files:
         try:
-            findings = model.diagnose(read(path), labels=labels, prompts=args.prompts)
+            findings = model.diagnose(read(path), **asked)
             picture = _draw(findings, path, args.plot) if args.plot else None
         except MedclipError as error:
             n_failed += 1

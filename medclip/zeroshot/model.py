@@ -16,7 +16,9 @@ from medclip.core.input_spec import InputSpec, PreparedBatch
 from medclip.core.label_set import LabelSet
 from medclip.core.sample import Sample
 from medclip.prompts.prompt_set import PromptSet
-from medclip.zeroshot.classifier import ZeroShotClassifier
+from medclip.zeroshot.calibrated import CalibratedClassifier
+from medclip.zeroshot.calibration import Calibration
+from medclip.zeroshot.ensemble import Classifier, build_classifier, default_ensemble
 from medclip.zeroshot.findings import Findings, FindingScore
 
 if TYPE_CHECKING:
@@ -56,26 +58,39 @@ class Model:
         """Names of the prompt sets whose embeddings the bundle holds."""
         return tuple(self.bundle.described["prompt_sets"])
 
-    def diagnose(self, sample: Sample, *, labels: str | LabelSet, prompts: str | PromptSet | None = None) -> Findings:
+    def diagnose(
+        self,
+        sample: Sample,
+        *,
+        labels: str | LabelSet,
+        prompts: str | PromptSet | None = None,
+        ensemble: str | None = None,
+        calibration: Calibration | None = None,
+    ) -> Findings:
         """Score every finding of a label set for one recording.
 
         Args:
             sample: A recording of a modality that the model knows.
             labels: A label set or its name.
             prompts: A prompt set, its name or the path of its file; the one named like the label set if None.
+            ensemble: ``mean`` or ``chils``; the modality's default if None.
+            calibration: Makes probabilities of scores; it has to be fitted on this model and these prompts.
 
         Raises:
             SignalError: The recording is too short or lacks channels.
             LabelError: There is no such label set.
             PromptError: There are no prompts for these labels.
+            ConfigError: The ensemble is unknown, or the calibration belongs to another model or other prompts.
         """
         labels = LabelSet.load(labels) if isinstance(labels, str) else labels
-        classifier = self.classifier(labels, prompts)
+        classifier = self.classifier(labels, prompts, ensemble=ensemble)
+        if calibration is not None:
+            classifier = self.calibrated(classifier, calibration, labels, prompts)
         prepared = self._spec(sample.modality).prepare(sample)
         embedding = self._encode(sample.modality, PreparedBatch(prepared.values[None], prepared.mask[None], ((),)))
         scores = classifier.scores(embedding)[0].tolist()
         entries = [
-            FindingScore(finding.code, finding.name, score, finding.polarity)
+            FindingScore(finding.code, finding.name, score, finding.polarity, _is_calibrated(finding.code, calibration))
             for finding, score in zip(labels.findings, scores, strict=True)
         ]
         return Findings(
@@ -85,22 +100,55 @@ class Model:
             sample,
             prepared.notes,
             sample.quality(),
+            "" if calibration is None else calibration.summary(),
         )
 
-    def classifier(self, labels: LabelSet, prompts: str | PromptSet | None = None) -> ZeroShotClassifier:
-        """Return the classifier for a label set; stored prompt embeddings are used where there are any."""
+    def calibrated(
+        self, classifier: Classifier, calibration: Calibration, labels: LabelSet, prompts: str | PromptSet | None
+    ) -> CalibratedClassifier:
+        """Put a calibration behind a classifier.
+
+        Raises:
+            ConfigError: It was fitted on another model, other prompts or other scores.
+        """
+        calibration.check(
+            model_sha256=self.bundle.digest,
+            prompts_sha256=self.prompt_set(labels, prompts).digest(),
+            score_kind=classifier.score_kind,
+        )
+        return CalibratedClassifier(classifier, calibration)
+
+    def classifier(
+        self,
+        labels: LabelSet,
+        prompts: str | PromptSet | None = None,
+        *,
+        ensemble: str | None = None,
+        records: Tensor | None = None,
+    ) -> Classifier:
+        """Return the classifier for a label set; stored prompt embeddings are used where there are any.
+
+        Args:
+            labels: What to look for.
+            prompts: A prompt set, its name or the path of its file; the one named like the label set if None.
+            ensemble: ``mean``, ``zpe`` or ``chils``; the modality's default if None.
+            records: ``(N, D)`` embeddings of unlabelled recordings, for ``zpe``.
+
+        Raises:
+            PromptError: There are no prompts for these labels.
+            ConfigError: The ensemble is unknown or lacks recordings.
+        """
         if prompts is None or (isinstance(prompts, str) and prompts in self.prompt_sets):
             name = prompts or labels.name
             if name in self.prompt_sets:
-                return self._stored_classifier(name, labels)
+                stored = self.bundle.described["prompt_sets"][name]
+                by_text = dict(zip(stored["texts"], self.bundle.prompt_embeddings[name], strict=True))
+                return self._classifier(self.prompt_set(labels, name), by_text, labels, ensemble, records)
         prompt_set = PromptSet.load(prompts or labels.name) if not isinstance(prompts, PromptSet) else prompts
         prompt_set = prompt_set.for_labels(labels)
         embeddings = self.embed_texts(prompt_set.texts)
         by_text = dict(zip(prompt_set.texts, embeddings, strict=True))
-        sides = {
-            code: {"positive": entry.positive, "negative": entry.negative} for code, entry in prompt_set.prompts.items()
-        }
-        return ZeroShotClassifier.from_prompts(sides, by_text, scale=self.bundle.scale)
+        return self._classifier(prompt_set, by_text, labels, ensemble, records)
 
     def prompt_set(self, labels: LabelSet, prompts: str | PromptSet | None = None) -> PromptSet:
         """Return the sentences that ``classifier`` would use."""
@@ -141,14 +189,19 @@ class Model:
 
         return embed_texts(self.bundle.text, self.bundle.reports, texts)
 
-    def _stored_classifier(self, name: str, labels: LabelSet) -> ZeroShotClassifier:
-        stored = self.bundle.described["prompt_sets"][name]
-        prompt_set = self.prompt_set(labels, name)
-        by_text = dict(zip(stored["texts"], self.bundle.prompt_embeddings[name], strict=True))
+    def _classifier(
+        self,
+        prompt_set: PromptSet,
+        embeddings: Mapping[str, Tensor],
+        labels: LabelSet,
+        ensemble: str | None,
+        records: Tensor | None,
+    ) -> Classifier:
         sides = {
             code: {"positive": entry.positive, "negative": entry.negative} for code, entry in prompt_set.prompts.items()
         }
-        return ZeroShotClassifier.from_prompts(sides, by_text, scale=self.bundle.scale)
+        chosen = ensemble or default_ensemble(labels)
+        return build_classifier(chosen, sides, embeddings, labels, scale=self.bundle.scale, records=records)
 
     def _spec(self, modality: str) -> InputSpec:
         if modality not in self.input_specs:
@@ -162,6 +215,10 @@ class Model:
         values = torch.from_numpy(np.ascontiguousarray(batch.values)).to(self.device)
         mask = torch.from_numpy(np.ascontiguousarray(batch.mask)).to(self.device)
         return functional.normalize(self._network.encode(modality, values, mask)[0].float(), dim=-1).cpu()
+
+
+def _is_calibrated(code: str, calibration: Calibration | None) -> bool:
+    return calibration is not None and code in calibration.parameters
 
 
 def load(folder: str | Path, *, device: str = "cpu") -> Model:

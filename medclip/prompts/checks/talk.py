@@ -8,10 +8,10 @@ __all__ = ["chat_text", "instruction"]
 
 _CHAT = re.compile(
     r"\b(?:based on (?:the|your)|here (?:is|are)|here's|as an ai|language model|let me know|feel free|hope this|"
-    r"i(?:'m| am| have|'ve| will| cannot| can't| could| generated| apologi[sz]e| hope| would)|of course|certainly|sure,|"
+    r"i(?:'m| am| have|'ve| will| cannot| can't| could| generated| apologi[sz]e| hope| would)|of course|sure,|"
     r"sorry|my (?:training|knowledge)|your (?:request|requirements|question|input)|meets? your|as requested|in summary|"
     r"the following (?:subtypes|list|terms|phrases|attributes|are)|please (?:note|consult|let)|consult (?:a|your)|"
-    r"note that|for example|such as the following)\b|[!?*#`•]|^\s*-\s|(?:^|\s)\d+[.)]\s",
+    r"note that|certainly|for example|such as the following)\b|[!?*#`•]|^\s*-\s|(?:^|\s)\d+[.)]\s",
     re.IGNORECASE,
 )
 _INSTRUCTION = re.compile(
