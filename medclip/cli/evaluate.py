@@ -27,8 +27,8 @@ def main(given: Sequence[str]) -> int:
     parser.add_argument(
         "--ensemble",
         metavar="NAME",
-        help="how sentences are joined: mean, zpe (weights from the records, without labels) or chils (hierarchy of the "
-        "label set); default: that of the modality",
+        help="how sentences are joined: mean, zpe (weights from the records, without labels) or chils (the label "
+        "set's hierarchy); default: that of the modality",
     )
     parser.add_argument(
         "--calibrate-fold",

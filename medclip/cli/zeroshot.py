@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from collections.abc import Sequence
@@ -45,11 +46,13 @@ def main(given: Sequence[str]) -> int:
     calibration = Calibration.read(args.calibration) if args.calibration else None
     if calibration is not None:
         model.calibrated(classifier, calibration, labels, args.prompts)
-    asked = {"labels": labels, "prompts": args.prompts, "ensemble": args.ensemble, "calibration": calibration}
+    diagnose = functools.partial(
+        model.diagnose, labels=labels, prompts=args.prompts, ensemble=args.ensemble, calibration=calibration
+    )
     n_failed = 0
     for path in args.files:
         try:
-            findings = model.diagnose(read(path), **asked)
+            findings = diagnose(read(path))
             picture = _draw(findings, path, args.plot) if args.plot else None
         except MedclipError as error:
             n_failed += 1

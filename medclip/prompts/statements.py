@@ -10,7 +10,7 @@ from medclip.prompts.words import CONNECTIVES, NEGATIONS, is_denial, occurrences
 
 __all__ = ["content_words", "states"]
 
-_BREAKS = re.compile(r"(,|;|:|\.(?!\d)|\b(?:and|or|but|with|while)\b)")
+_BREAKS = re.compile(r"(,|;|:|\.(?!\d)|\b(?:and|or|but|with|without|while)\b)")
 
 
 class _Word(NamedTuple):
@@ -64,8 +64,8 @@ def _parse(text: str) -> list[_Word]:
     for part in _BREAKS.split(text):
         if _BREAKS.fullmatch(part):
             clause += 1
-            segment += part not in (",", "and", "or")
+            segment += part not in (",", "and", "or", "without")
             sentence += part in (".", ";", ":")
-        else:
+        if part == "without" or not _BREAKS.fullmatch(part):
             found += [_Word(word, clause, segment, sentence) for word in to_words(part)]
     return found

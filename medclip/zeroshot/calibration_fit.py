@@ -21,7 +21,7 @@ def probabilities(method: str, logits: np.ndarray, parameters: Parameters) -> np
 
     if method == "isotonic":
         knots, values = np.split(np.asarray(parameters), 2)
-        return np.interp(logits, knots, values)
+        return np.asarray(np.interp(logits, knots, values))
     slope, offset = (1.0 / parameters[0], 0.0) if method == "temperature" else parameters
     found: np.ndarray = expit(slope * logits + offset)
     return found
