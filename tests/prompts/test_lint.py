@@ -86,7 +86,12 @@ def test_siblings_and_missing_classes_by_label_set(
 
 
 def test_a_parent_may_share_with_its_kind(tmp_path: Path, labels: LabelSet, knowledge: CatalogueKnowledge) -> None:
-    flat = {"SVARR": "atrial fibrillation", "AFIB": "atrial fibrillation", "AFLT": "fibrillation", "LBBB": "fibrillation"}
+    flat = {
+        "SVARR": "atrial fibrillation",
+        "AFIB": "atrial fibrillation",
+        "AFLT": "fibrillation",
+        "LBBB": "fibrillation",
+    }
     shared = [problem.code for problem in _lint(tmp_path, flat, (labels, knowledge)) if problem.check == "shared"]
     assert shared == ["AFLT", "LBBB"]
 

@@ -91,7 +91,9 @@ def test_sibling_names_inside_the_six_label_sets(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_known(problems: list[Problem], code: str, words: str, check: str) -> None:
-    found = [problem for problem in problems if (problem.code, problem.check) == (code, check) and problem.phrase == words]
+    found = [
+        problem for problem in problems if (problem.code, problem.check) == (code, check) and problem.phrase == words
+    ]
     assert found
     lines = FILE.read_text().splitlines()
     for problem in found:

@@ -97,7 +97,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _head(self, status: int, length: int, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
-        for name, value in {"content-type": "application/json", "content-length": str(length), **(headers or {})}.items():
+        for name, value in {
+            "content-type": "application/json",
+            "content-length": str(length),
+            **(headers or {}),
+        }.items():
             self.send_header(name, value)
         self.end_headers()
 
