@@ -62,7 +62,7 @@ def main(given: Sequence[str]) -> int:
     from medclip.core.errors import OutputError
     from medclip.core.label_set import LabelSet
     from medclip.data.access import open_dataset
-    from medclip.evaluation.zeroshot import calibrate_zeroshot, evaluate_zeroshot
+    from medclip.evaluation.zeroshot import calibrate_zeroshot, evaluate_zeroshot, refuse_overlap
     from medclip.results.tables import evaluation_table, write_evaluation
     from medclip.zeroshot.model import load
 
@@ -72,6 +72,8 @@ def main(given: Sequence[str]) -> int:
     model = load(args.model, device=args.device)
     labels = LabelSet.load(args.labels)
     dataset = open_dataset(args.dataset, args.root, **parse_options(args.option))
+    if args.calibrate_fold:
+        refuse_overlap(dataset, args.calibrate_fold, args.fold)
     with tqdm(desc=f"scoring {dataset.name}", unit=" records", disable=None) as bar:
         calibrated = None
         if args.calibrate_fold:

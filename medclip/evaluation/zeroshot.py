@@ -15,11 +15,11 @@ from medclip.evaluation.evaluate import Evaluation, evaluate_scores
 from medclip.evaluation.protocol import EvaluationProtocol, data_digest
 from medclip.prompts.prompt_set import PromptSet
 from medclip.zeroshot.calibrated import CalibratedClassifier
-from medclip.zeroshot.calibration import Calibration, Method, fit_calibration
+from medclip.zeroshot.calibration import Method, fit_calibration
 from medclip.zeroshot.ensemble import Classifier, default_ensemble
 from medclip.zeroshot.model import Model
 
-__all__ = ["calibrate_zeroshot", "evaluate_zeroshot", "select_records"]
+__all__ = ["calibrate_zeroshot", "evaluate_zeroshot", "refuse_overlap", "select_records"]
 
 _BATCH_SIZE = 64
 
@@ -60,8 +60,8 @@ def evaluate_zeroshot(
         ConfigError: The ensemble is unknown, or the classifier was calibrated on one of these folds.
     """
     table = dataset.labels(labels.name).select(labels.codes)
-    if classifier is not None:
-        _refuse_overlap(classifier.calibration, dataset, folds)
+    if classifier is not None and classifier.calibration.fitted_on["dataset"] == dataset.name:
+        refuse_overlap(dataset, classifier.calibration.fitted_on["folds"], folds)
     used: Classifier | None = classifier
     if used is None and (ensemble or default_ensemble(labels)) != "zpe":
         # Before hours of reading, so that a missing prompt set is found at once.
@@ -160,13 +160,22 @@ def calibrate_zeroshot(
     return CalibratedClassifier(classifier, calibration)
 
 
-def _refuse_overlap(calibration: Calibration, dataset: Dataset, folds: Sequence[str] | None) -> None:
-    fitted = set(calibration.fitted_on["folds"])
-    evaluated = {str(info.fold) for info in dataset.records} if folds is None else set(folds)
-    if calibration.fitted_on["dataset"] == dataset.name and fitted & evaluated:
+def refuse_overlap(dataset: Dataset, fitted: Sequence[str], evaluated: Sequence[str] | None) -> None:
+    """Refuse to evaluate probabilities on folds that they are fitted on.
+
+    Args:
+        dataset: Whose folds they are.
+        fitted: Folds to fit on.
+        evaluated: Folds to evaluate on; all if None.
+
+    Raises:
+        ConfigError: A fold is in both.
+    """
+    names = {str(info.fold) for info in dataset.records} if evaluated is None else set(evaluated)
+    if names & set(fitted):
         raise ConfigError(
             "probabilities cannot be evaluated on the folds that they were fitted on",
-            received=fitted & evaluated,
+            received=names & set(fitted),
             action="name other folds with --fold",
         )
 

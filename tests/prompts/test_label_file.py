@@ -20,7 +20,8 @@ def _write(tmp_path: Path, text: str) -> Path:
 
 
 def test_code_and_name_are_enough(tmp_path: Path, knowledge: CatalogueKnowledge) -> None:
-    text = "\ufeffcode,name,parent,polarity,concept,equivalents\nA,a wave,,,,alpha wave;  first wave\nB,b,A,normal,ecg:afib,\n"
+    text = "\ufeffcode,name,parent,polarity,concept,equivalents\nA,a wave,,,,alpha wave;  first wave\n"
+    text += "B,b,A,normal,ecg:afib,\n"
     labels, known = read_label_file(_write(tmp_path, text), modality="ecg", knowledge=knowledge)
     assert labels.name == "mine"
     assert labels.findings[1] == Finding("B", "b", "A", "normal", "", "ecg:afib")

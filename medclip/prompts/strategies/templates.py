@@ -1,4 +1,4 @@
-"""The name in a handful of sentence frames (Radford et al., arXiv 2103.00020; the first pair is that of CT-CLIP)."""
+"""The name in a handful of sentence frames (Radford et al., arXiv 2103.00020; the first pair is that of 2403.17834)."""
 
 from __future__ import annotations
 

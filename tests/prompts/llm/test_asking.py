@@ -78,7 +78,7 @@ def test_offline_asks_nobody(tmp_path: Path) -> None:
     with pytest.raises(PromptError, match="the cache has no answer of m"):
         Asking(None, ReplyCache(tmp_path), model_name="m").ask(QUESTIONS)
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(PromptError, match="name the language model|whose answers"):
+    with pytest.raises(PromptError, match="whose answers"):
         Asking(None, ReplyCache(tmp_path))
 
 
