@@ -14,6 +14,7 @@ from medclip.prompts.prompt_set import Prompts, PromptSet
 from medclip.prompts.provenance import Provenance, Rejected
 from medclip.prompts.strategy import Draft, Sentence, Tools, find_strategy
 from medclip.prompts.subject import find_subjects
+from medclip.prompts.words import to_words
 
 __all__ = ["build_prompts"]
 
@@ -87,11 +88,12 @@ def _checked(draft: Draft, code: str, length: Length) -> Prompts:
 
 
 def _fitting(sentences: Sequence[Sentence], length: Length, rejected: list[Rejected]) -> list[Sentence]:
-    kept: dict[str, Sentence] = {}
+    """Keep what fits, once: another spelling or number of the same words says nothing new to the text encoder."""
+    kept: dict[tuple[str, ...], Sentence] = {}
     for sentence in sentences:
         excess = length.excess(sentence.text)
         if excess:
             rejected.append(Rejected(sentence.text, f"{excess} tokens longer than the text encoder reads"))
         else:
-            kept.setdefault(sentence.text, sentence)
+            kept.setdefault(to_words(sentence.text, keep_parentheses=False), sentence)
     return list(kept.values())

@@ -31,7 +31,7 @@ CONCEPTS = (
         parents=("ecg:supraventricular-arrhythmia",),
         appearance=("Irregularly irregular RR intervals without P waves.", "A fibrillating baseline in lead V1."),
         absence=("P waves before every QRS complex.", "Regular RR intervals."),
-        attributes=("rapid ventricular response", "slow ventricular response"),
+        attributes=("rapid ventricular response", "with slow ventricular response"),
     ),
     concept(
         "ecg:paroxysmal-afib",

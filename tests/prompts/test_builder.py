@@ -77,7 +77,7 @@ def test_what_the_strategies_write(labels: LabelSet, knowledge: CatalogueKnowled
             "Irregularly irregular RR intervals without P waves.",
             "A fibrillating baseline in lead V1.",
             "Atrial fibrillation, rapid ventricular response.",
-            "Atrial fibrillation, slow ventricular response.",
+            "Atrial fibrillation with slow ventricular response.",
         ),
         ("No atrial fibrillation.", "P waves before every QRS complex.", "Regular RR intervals."),
     )

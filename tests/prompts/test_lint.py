@@ -58,6 +58,12 @@ def test_faults_that_need_no_label_set(
     assert _checks(_lint(tmp_path, _own(**classes))) == found
 
 
+def test_a_sentence_may_start_with_a_preposition(tmp_path: Path) -> None:
+    assert (
+        _lint(tmp_path, _own(A=(["In V1 there is an R wave.", "At least one lead."], ["For example, no wave."]))) == []
+    )
+
+
 def test_line_and_column_point_at_the_phrase(tmp_path: Path) -> None:
     text = '{\n  "A": "good wave, \\"b\\u00e4d\\" wave, ST elevation, \\ud83d\\ude00, ST depression."\n}'
     problems = _lint(tmp_path, text)

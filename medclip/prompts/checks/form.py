@@ -14,6 +14,8 @@ __all__ = ["Length", "torn_phrase"]
 _DANGLING = frozenset({"and", "or", "in", "of", "with", "on", "at", "to", "by", "from"})
 _ROMAN = re.compile(r"i{1,3}|av[rlf]|v[1-9]r?|and")
 _BYTES_PER_TOKEN = 4
+# "In V1 there is an R wave" is a sentence, "in anterior leads" is not.
+_FEW_WORDS = 4
 # Quotation marks, dashes, degrees and comparisons, as reports have them.
 _FURTHER_SIGNS = frozenset("\u2018\u2019\u201c\u201d\u2013\u2014\u2264\u2265\u00b1\u00b0\u03bc\u00d7")
 
@@ -51,7 +53,7 @@ def torn_phrase(text: str) -> str | None:
         return "its brackets do not match"
     if re.search(r"[.,;:]{2,}|,\s*$", text):
         return "its punctuation is doubled"
-    if words[0] in _DANGLING:
+    if words[0] in _DANGLING and len(words) <= _FEW_WORDS and words[:2] != ["at", "least"]:
         return f'it starts with "{words[0]}"'
     if words[-1].rstrip(".,;") in _DANGLING:
         return f'it ends with "{words[-1]}"'

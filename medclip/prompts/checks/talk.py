@@ -11,7 +11,7 @@ _CHAT = re.compile(
     r"i(?:'m| am| have|'ve| will| cannot| can't| could| generated| apologi[sz]e| hope| would)|of course|sure,|"
     r"sorry|my (?:training|knowledge)|your (?:request|requirements|question|input)|meets? your|as requested|in summary|"
     r"the following (?:subtypes|list|terms|phrases|attributes|are)|please (?:note|consult|let)|consult (?:a|your)|"
-    r"note that|certainly|for example|such as the following)\b|[!?*#`•]|^\s*-\s|(?:^|\s)\d+[.)]\s",
+    r"certainly|such as the following)\b|[!?*#`•]|^\s*-\s|(?:^|\s)\d+[.)]\s",
     re.IGNORECASE,
 )
 _INSTRUCTION = re.compile(

@@ -17,7 +17,7 @@ def _write(subject: Subject, tools: Tools) -> Draft:
     appearance = described.appearance if described else ()
     attributes = described.attributes[:_MOST_ATTRIBUTES] if described else ()
     seen, rejected = without_siblings(subject, appearance)
-    qualified, further = without_siblings(subject, (f"{concept.term}, {text}" for text in attributes))
+    qualified, further = without_siblings(subject, (_qualified(concept.term, text) for text in attributes))
     positive = [
         Sentence(as_sentence(concept.term), subject.origin("term")),
         *(Sentence(as_sentence(text), subject.origin("appearance")) for text in seen),
@@ -25,6 +25,11 @@ def _write(subject: Subject, tools: Tools) -> Draft:
     ]
     negative = [Sentence(denial(subject, concept.term), subject.origin("term")), *absences(subject)]
     return Draft(positive, negative, [*rejected, *further])
+
+
+def _qualified(term: str, attribute: str) -> str:
+    is_joined = attribute.split(maxsplit=1)[0] in ("with", "without", "of", "in", "at", "after", "due")
+    return f"{term} {attribute}" if is_joined else f"{term}, {attribute}"
 
 
 STRATEGY = Strategy("composed", "name, appearance and attributes, each a sentence", _write)
