@@ -43,7 +43,7 @@ def _parser() -> Parser:
 
 def _add_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--labels", required=True, help="label set by name")
-    parser.add_argument("--strategy", required=True, help="name, templates, definition, synonyms, composed or ckepe")
+    parser.add_argument("--strategy", required=True, help="how the sentences are made; a wrong name lists all")
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="JSON file to write")
     parser.add_argument("--name", help="what the set is called; default: label set and strategy")
     parser.add_argument("--overwrite", action="store_true", help="replace FILE")

@@ -104,6 +104,19 @@ def test_a_synonym_of_two_siblings_is_left_out(labels: LabelSet, knowledge: Cata
     assert [phrase.text for phrase in built.prompts["AFIB"].rejected] == ["auricular fibrillation"]
 
 
+def test_another_spelling_or_number_is_no_further_sentence(labels: LabelSet) -> None:
+    from medclip.knowledge.concept import Synonym
+
+    variants = tuple(map(Synonym, ("Atrial fibrillations", "atrial-fibrillation", "Auricular fibrillation")))
+    doubled = [
+        dataclasses.replace(concept, synonyms=variants) if concept.id == "ecg:afib" else concept
+        for concept in _concepts()
+    ]
+    entry = build_prompts(labels, "synonyms", knowledge=CatalogueKnowledge(doubled)).prompts["AFIB"]
+    assert entry.positive == ("Atrial fibrillation.", "Auricular fibrillation.")
+    assert entry.negative == ("No atrial fibrillation.", "No auricular fibrillation.")
+
+
 def test_ckepe_keeps_what_is_confirmed_and_says_why_not_else(
     tmp_path: Path, labels: LabelSet, knowledge: CatalogueKnowledge
 ) -> None:
