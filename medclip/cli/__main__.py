@@ -22,6 +22,7 @@ _COMMANDS = {
     "predict": ("medclip.cli.recipe", "write the embeddings of a data set"),
     "data": ("medclip.cli.data", "list, download, pack and verify data sets"),
     "knowledge": ("medclip.cli.knowledge", "store and search what is known about findings"),
+    "prompts": ("medclip.cli.prompts", "build, check and show the sentences that describe findings"),
     "bundle": ("medclip.cli.bundle", "inspect and verify a bundle"),
 }
 

@@ -21,7 +21,7 @@ def main(given: Sequence[str]) -> int:
     from medclip.cli.options import parse_options
     from medclip.core.errors import OutputError
     from medclip.data.access import open_dataset
-    from medclip.evaluation.zeroshot import evaluate_zeroshot
+    from medclip.evaluation.zeroshot import calibrate_zeroshot, evaluate_zeroshot, refuse_overlap
     from medclip.results.tables import evaluation_table, write_evaluation
     from medclip.zeroshot.model import load
 
@@ -31,13 +31,30 @@ def main(given: Sequence[str]) -> int:
     model = load(args.model, device=args.device)
     labels = model.label_set(args.labels)
     dataset = open_dataset(args.dataset, args.root, **parse_options(args.option))
+    if args.calibrate_fold:
+        refuse_overlap(dataset, args.calibrate_fold, args.fold)
     with tqdm(desc=f"scoring {dataset.name}", unit=" records", disable=None) as bar:
+        calibrated = None
+        if args.calibrate_fold:
+            calibrated = calibrate_zeroshot(
+                model,
+                dataset,
+                labels,
+                folds=args.calibrate_fold,
+                method=args.calibration,
+                prompts=args.prompts,
+                ensemble=args.ensemble,
+                skip_unreadable=args.skip_unreadable,
+                progress=bar.update,
+            )
         evaluation = evaluate_zeroshot(
             model,
             dataset,
             labels,
             folds=args.fold,
             prompts=args.prompts,
+            ensemble=args.ensemble,
+            classifier=calibrated,
             skip_unreadable=args.skip_unreadable,
             n_resamples=args.resamples,
             seed=args.seed,
@@ -45,9 +62,16 @@ def main(given: Sequence[str]) -> int:
         )
     command = shlex.join(["medclip", *given])
     write_evaluation(
-        evaluation, args.out, command=command, duration_s=time.monotonic() - started, overwrite=args.overwrite
+        evaluation,
+        args.out,
+        command=command,
+        duration_s=time.monotonic() - started,
+        overwrite=args.overwrite,
+        further={"calibration.json": calibrated.calibration.to_json()} if calibrated else {},
     )
     print(evaluation_table(evaluation))
+    for code, reason in calibrated.calibration.left_out.items() if calibrated else ():
+        print(f"{code} is not calibrated: {reason}")
     print(f"wrote {args.out}")
     return 0
 
@@ -63,6 +87,21 @@ def _parser() -> Parser:
     parser.add_argument("--labels", required=True, metavar="NAME", help="label set, see medclip data labels")
     parser.add_argument("--fold", nargs="+", default=None, metavar="FOLD", help="folds to evaluate on; default: all")
     add_prompts(parser)
+    parser.add_argument(
+        "--ensemble",
+        metavar="NAME",
+        help="how sentences are joined: mean, zpe (weights from the records, without labels) or chils (the label "
+        "set's hierarchy); default: that of the modality",
+    )
+    parser.add_argument(
+        "--calibrate-fold",
+        nargs="+",
+        metavar="FOLD",
+        help="fit probabilities on these folds, which are not evaluated on; DIR/calibration.json keeps them",
+    )
+    parser.add_argument(
+        "--calibration", choices=["temperature", "platt", "isotonic"], default="platt", help="how; default: platt"
+    )
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="new folder for the results")
     parser.add_argument("--overwrite", action="store_true", help="replace the results that DIR holds")
     parser.add_argument(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ def main(given: Sequence[str]) -> int:
 
     from medclip.core.errors import MedclipError
     from medclip.data.access import read
+    from medclip.zeroshot.calibration import Calibration
     from medclip.zeroshot.model import load
 
     pictures = _Pictures(args.plot) if args.plot else None
@@ -30,11 +32,17 @@ def main(given: Sequence[str]) -> int:
     labels = model.label_set(args.labels)
     # What is wrong with the prompts is wrong for every file: say it once.
     prompts = model.prompt_set(labels, args.prompts)
-    model.classifier(labels, prompts)
+    classifier = model.classifier(labels, prompts, ensemble=args.ensemble)
+    calibration = Calibration.read(args.calibration) if args.calibration else None
+    if calibration is not None:
+        model.calibrated(classifier, calibration, labels, prompts)
+    diagnose = functools.partial(
+        model.diagnose, labels=labels, prompts=prompts, ensemble=args.ensemble, calibration=calibration
+    )
     n_failed = 0
     for path in args.files:
         try:
-            findings = model.diagnose(read(path), labels=labels, prompts=prompts)
+            findings = diagnose(read(path))
             picture = pictures.draw(findings, path) if pictures else None
         except MedclipError as error:
             n_failed += 1
@@ -59,6 +67,8 @@ def _parser() -> Parser:
         "--labels", metavar="NAME", help="label set, see medclip data labels; default: the only one of the bundle"
     )
     add_prompts(parser)
+    parser.add_argument("--ensemble", metavar="NAME", help="mean or chils; default: that of the modality")
+    parser.add_argument("--calibration", type=Path, metavar="FILE", help="calibration.json of medclip evaluate")
     parser.add_argument("--json", action="store_true", help="print one JSON object per file, each on a line of its own")
     parser.add_argument("--plot", type=Path, metavar="DIR", help="draw each recording with its findings into DIR")
     parser.add_argument("--device", default="cpu", help="where to compute; default: cpu")

@@ -16,7 +16,9 @@ from medclip.core.input_spec import InputSpec, PreparedBatch
 from medclip.core.label_set import LabelSet
 from medclip.core.sample import Sample
 from medclip.prompts.prompt_set import PromptSet
-from medclip.zeroshot.classifier import ZeroShotClassifier
+from medclip.zeroshot.calibrated import CalibratedClassifier
+from medclip.zeroshot.calibration import Calibration
+from medclip.zeroshot.ensemble import Classifier, build_classifier, default_ensemble
 from medclip.zeroshot.findings import Findings, FindingScore
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ class Model:
     def __init__(self, bundle: Bundle, *, device: str | torch.device = "cpu") -> None:
         self.bundle = bundle
         self.device = _usable(device)
-        self._classifiers: dict[tuple[tuple[str, ...], str], ZeroShotClassifier] = {}
+        self._classifiers: dict[tuple[tuple[str, ...], str, str], Classifier] = {}
         self._network = bundle.model.to(self.device)
 
     @property
@@ -91,18 +93,29 @@ class Model:
                 action="name one of them",
             ) from error
 
-    def diagnose(self, sample: Sample, *, labels: str | LabelSet, prompts: str | PromptSet | None = None) -> Findings:
+    def diagnose(
+        self,
+        sample: Sample,
+        *,
+        labels: str | LabelSet,
+        prompts: str | PromptSet | None = None,
+        ensemble: str | None = None,
+        calibration: Calibration | None = None,
+    ) -> Findings:
         """Score every finding of a label set for one recording.
 
         Args:
             sample: A recording of a modality that the model knows.
             labels: A label set or its name.
             prompts: A prompt set, its name or the path of its file; the one named like the label set if None.
+            ensemble: ``mean`` or ``chils``; the modality's default if None.
+            calibration: Makes probabilities of scores; it has to be fitted on this model and these prompts.
 
         Raises:
             SignalError: The recording is too short or lacks channels.
             LabelError: There is no such label set, or it is for another kind of data.
             PromptError: There are no prompts for these labels.
+            ConfigError: The ensemble is unknown, or the calibration belongs to another model or other prompts.
         """
         labels = self.label_set(labels) if isinstance(labels, str) else labels
         if labels.modality != sample.modality:
@@ -111,12 +124,14 @@ class Model:
                 received=sample.modality,
                 allowed=labels.modality,
             )
-        classifier = self.classifier(labels, prompts)
+        classifier = self.classifier(labels, prompts, ensemble=ensemble)
+        if calibration is not None:
+            classifier = self.calibrated(classifier, calibration, labels, prompts)
         prepared = self._spec(sample.modality).prepare(sample)
         embedding = self._encode(sample.modality, PreparedBatch(prepared.values[None], prepared.mask[None], ((),)))
         scores = classifier.scores(embedding)[0].tolist()
         entries = [
-            FindingScore(finding.code, finding.name, score, finding.polarity)
+            FindingScore(finding.code, finding.name, score, finding.polarity, _is_calibrated(finding.code, calibration))
             for finding, score in zip(labels.findings, scores, strict=True)
         ]
         return Findings(
@@ -126,20 +141,51 @@ class Model:
             sample,
             prepared.notes,
             sample.quality(),
+            "" if calibration is None else calibration.summary(),
         )
 
-    def classifier(self, labels: LabelSet, prompts: str | PromptSet | None = None) -> ZeroShotClassifier:
-        """Return the classifier for a label set; only sentences without a stored embedding need the text encoder."""
+    def calibrated(
+        self, classifier: Classifier, calibration: Calibration, labels: LabelSet, prompts: str | PromptSet | None
+    ) -> CalibratedClassifier:
+        """Put a calibration behind a classifier.
+
+        Raises:
+            ConfigError: It was fitted on another model, other prompts or other scores.
+        """
+        calibration.check(
+            model_sha256=self.bundle.digest,
+            prompts_sha256=self.prompt_set(labels, prompts).digest(),
+            score_kind=classifier.score_kind,
+        )
+        return CalibratedClassifier(classifier, calibration)
+
+    def classifier(
+        self,
+        labels: LabelSet,
+        prompts: str | PromptSet | None = None,
+        *,
+        ensemble: str | None = None,
+        records: Tensor | None = None,
+    ) -> Classifier:
+        """Return the classifier for a label set; stored prompt embeddings are used where there are any.
+
+        Args:
+            labels: What to look for.
+            prompts: A prompt set, its name or the path of its file; the one named like the label set if None.
+            ensemble: ``mean``, ``zpe`` or ``chils``; the modality's default if None.
+            records: ``(N, D)`` embeddings of unlabelled recordings, for ``zpe``.
+
+        Raises:
+            PromptError: There are no prompts for these labels.
+            ConfigError: The ensemble is unknown or lacks recordings.
+        """
         prompt_set = self.prompt_set(labels, prompts)
-        key = labels.codes, prompt_set.digest()
+        chosen = ensemble or default_ensemble(labels)
+        if records is not None:
+            return self._classifier(prompt_set, labels, chosen, records)
+        key = labels.codes, prompt_set.digest(), chosen
         if key not in self._classifiers:
-            sides = {
-                code: {"positive": entry.positive, "negative": entry.negative}
-                for code, entry in prompt_set.prompts.items()
-            }
-            self._classifiers[key] = ZeroShotClassifier.from_prompts(
-                sides, self._embedded(prompt_set.texts), scale=self.bundle.scale
-            )
+            self._classifiers[key] = self._classifier(prompt_set, labels, chosen, None)
         return self._classifiers[key]
 
     def prompt_set(self, labels: LabelSet, prompts: str | PromptSet | None = None) -> PromptSet:
@@ -192,6 +238,13 @@ class Model:
             known |= dict(zip(unknown, self.embed_texts(unknown), strict=True))
         return known
 
+    def _classifier(self, prompt_set: PromptSet, labels: LabelSet, ensemble: str, records: Tensor | None) -> Classifier:
+        sides = {
+            code: {"positive": entry.positive, "negative": entry.negative} for code, entry in prompt_set.prompts.items()
+        }
+        embeddings = self._embedded(prompt_set.texts)
+        return build_classifier(ensemble, sides, embeddings, labels, scale=self.bundle.scale, records=records)
+
     def _spec(self, modality: str) -> InputSpec:
         if modality not in self.input_specs:
             raise PromptError(
@@ -204,6 +257,10 @@ class Model:
         values = torch.from_numpy(np.ascontiguousarray(batch.values)).to(self.device)
         mask = torch.from_numpy(np.ascontiguousarray(batch.mask)).to(self.device)
         return functional.normalize(self._network.encode(modality, values, mask)[0].float(), dim=-1).cpu()
+
+
+def _is_calibrated(code: str, calibration: Calibration | None) -> bool:
+    return calibration is not None and code in calibration.parameters
 
 
 def load(folder: str | Path, *, device: str = "cpu") -> Model:
