@@ -29,12 +29,15 @@ _FILL = {
     "sqlite": "INSERT INTO medclip_text (rowid, names, definition) SELECT c.key, "
     "(SELECT group_concat(n.text, ' | ') FROM medclip_names n WHERE n.concept_key = c.key), c.definition "
     "FROM medclip_concepts c WHERE c.source_key = :source AND NOT c.is_obsolete AND c.is_human",
-    "postgresql": "INSERT INTO medclip_text SELECT c.key, "
-    "setweight(to_tsvector('english', left(coalesce(n.names, ''), 100000)), 'A') || "
-    "setweight(to_tsvector('english', left(c.definition, 100000)), 'D') FROM medclip_concepts c LEFT JOIN "
-    "(SELECT concept_key, string_agg(text, ' | ') AS names FROM medclip_names WHERE source_key = :source "
-    "GROUP BY concept_key) n ON n.concept_key = c.key "
-    "WHERE c.source_key = :source AND NOT c.is_obsolete AND c.is_human",
+    "postgresql": "INSERT INTO medclip_text SELECT c.key, setweight(to_tsvector('english', left(coalesce("
+    "(SELECT string_agg(n.text, ' | ') FROM medclip_names n WHERE n.concept_key = c.key), ''), 100000)), 'A') || "
+    "setweight(to_tsvector('english', left(c.definition, 100000)), 'D') "
+    "FROM medclip_concepts c WHERE c.source_key = :source AND NOT c.is_obsolete AND c.is_human",
+}
+# Without, PostgreSQL takes the tables just filled for empty ones, and its plans with them last for ever.
+_COUNT = {
+    "sqlite": (),
+    "postgresql": tuple(f"ANALYZE medclip_{name}" for name in ("concepts", "names", "parents", "links")),
 }
 _FIND = {
     "sqlite": "SELECT c.key FROM medclip_text JOIN medclip_concepts c ON c.key = medclip_text.rowid "
@@ -60,6 +63,8 @@ def create(connection: Connection) -> None:
 
 def fill(connection: Connection, source_key: int) -> None:
     """Index the live human concepts of a source that has just been stored."""
+    for statement in _COUNT[connection.dialect.name]:
+        connection.execute(text(statement))
     connection.execute(text(_FILL[connection.dialect.name]), {"source": source_key})
 
 
