@@ -43,7 +43,8 @@ _FIND = {
     "postgresql": "SELECT t.concept_key FROM medclip_text t JOIN medclip_concepts c ON c.key = t.concept_key, "
     "to_tsquery('english', :words) q WHERE t.document @@ q {condition} "
     "ORDER BY (SELECT count(*) FROM unnest(string_to_array(:each, ' ')) w "
-    "WHERE t.document @@ to_tsquery('english', w)) DESC, ts_rank('{{0.1, 0.2, 0.4, 1.0}}', t.document, q, 1) DESC, t.concept_key LIMIT :limit",
+    "WHERE t.document @@ to_tsquery('english', w)) DESC, "
+    "ts_rank('{{0.1, 0.2, 0.4, 1.0}}', t.document, q, 1) DESC, t.concept_key LIMIT :limit",
 }
 _OF_MODALITY = "AND (c.modality IS NULL OR c.modality = :modality)"
 _WORD = re.compile(r"[^\W_]+")
