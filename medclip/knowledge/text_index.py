@@ -17,7 +17,8 @@ _CREATE = {
     ),
     "postgresql": (
         "CREATE TABLE IF NOT EXISTS medclip_text (concept_key bigint PRIMARY KEY, document tsvector NOT NULL)",
-        "CREATE INDEX IF NOT EXISTS ix_medclip_text_document ON medclip_text USING gin (document)",
+        "CREATE INDEX IF NOT EXISTS ix_medclip_text_document ON medclip_text USING gin (document) "
+        "WITH (fastupdate = off)",
     ),
 }
 _REMOVE = {
@@ -29,19 +30,21 @@ _FILL = {
     "sqlite": "INSERT INTO medclip_text (rowid, names, definition) SELECT c.key, "
     "(SELECT group_concat(n.text, ' | ') FROM medclip_names n WHERE n.concept_key = c.key), c.definition "
     "FROM medclip_concepts c WHERE c.source_key = :source AND NOT c.is_obsolete AND c.is_human",
-    "postgresql": "INSERT INTO medclip_text SELECT c.key, "
-    "setweight(to_tsvector('english', left(coalesce(n.names, ''), 100000)), 'A') || "
-    "setweight(to_tsvector('english', left(c.definition, 100000)), 'D') FROM medclip_concepts c LEFT JOIN "
-    "(SELECT concept_key, string_agg(text, ' | ') AS names FROM medclip_names WHERE source_key = :source "
-    "GROUP BY concept_key) n ON n.concept_key = c.key "
-    "WHERE c.source_key = :source AND NOT c.is_obsolete AND c.is_human",
+    "postgresql": "INSERT INTO medclip_text SELECT c.key, setweight(to_tsvector('english', left(coalesce("
+    "(SELECT string_agg(n.text, ' | ') FROM medclip_names n WHERE n.concept_key = c.key), ''), 100000)), 'A') || "
+    "setweight(to_tsvector('english', left(c.definition, 100000)), 'D') "
+    "FROM medclip_concepts c WHERE c.source_key = :source AND NOT c.is_obsolete AND c.is_human",
 }
+# Without, PostgreSQL takes the tables just filled for empty ones, and its plans with them last for ever.
+_COUNT = "ANALYZE medclip_concepts, medclip_names, medclip_parents, medclip_links, medclip_text"
 _FIND = {
     "sqlite": "SELECT c.key FROM medclip_text JOIN medclip_concepts c ON c.key = medclip_text.rowid "
     "WHERE medclip_text MATCH :words {condition} ORDER BY bm25(medclip_text, 10.0, 1.0) LIMIT :limit",
     "postgresql": "SELECT t.concept_key FROM medclip_text t JOIN medclip_concepts c ON c.key = t.concept_key, "
     "to_tsquery('english', :words) q WHERE t.document @@ q {condition} "
-    "ORDER BY ts_rank('{{0.1, 0.2, 0.4, 1.0}}', t.document, q, 1) DESC, t.concept_key LIMIT :limit",
+    "ORDER BY (SELECT count(*) FROM unnest(string_to_array(:each, ' ')) w "
+    "WHERE t.document @@ to_tsquery('english', w)) DESC, "
+    "ts_rank('{{0.1, 0.2, 0.4, 1.0}}', t.document, q, 1) DESC, t.concept_key LIMIT :limit",
 }
 _OF_MODALITY = "AND (c.modality IS NULL OR c.modality = :modality)"
 _WORD = re.compile(r"[^\W_]+")
@@ -60,7 +63,14 @@ def create(connection: Connection) -> None:
 
 def fill(connection: Connection, source_key: int) -> None:
     """Index the live human concepts of a source that has just been stored."""
+    _count(connection)
     connection.execute(text(_FILL[connection.dialect.name]), {"source": source_key})
+    _count(connection)
+
+
+def _count(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(_COUNT))
 
 
 def remove(connection: Connection, source_key: int) -> None:
@@ -87,4 +97,6 @@ def _with(connection: Connection, words: list[str], joint: str, limit: int, moda
         query = query.replace("AND", "&").replace("OR", "|")
     statement = _FIND[connection.dialect.name].format(condition=_OF_MODALITY if modality else "")
     values = {"words": query, "limit": limit} | ({"modality": modality} if modality else {})
+    if not is_sqlite:
+        values["each"] = " ".join(words)
     return [int(key) for key in connection.execute(text(statement), values).scalars()]

@@ -22,7 +22,7 @@ _LICENCES = {
     "mondo": "CC-BY-4.0",
     "ncit": "CC-BY-4.0",
     "omop": "terms of each OMOP vocabulary; not to be passed on",
-    "snomedct": "SNOMED CT Affiliate Licence; not to be passed on",
+    "snomedct": "SNOMED International Affiliate Licence; not to be passed on",
     "umls": "UMLS Metathesaurus Licence; not to be passed on",
 }
 _DATE = re.compile(r"(?<!\d)(?:(?:19|20)\d{2}[-_]?\d{2}[-_]?\d{2}|20\d{2}A[A-C]|20\d{2}-\d{2}|20\d{2})(?!\d)")

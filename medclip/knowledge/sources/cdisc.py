@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from medclip.knowledge.sources._rows import read_named_rows
 __all__ = ["READER"]
 
 _COLUMNS = ("Code", "Codelist Code", "CDISC Submission Value", "CDISC Synonym(s)", "CDISC Definition")
+
+_SUFFIX = re.compile(r" by [A-Z]+ Finding$")
 
 
 def _sniff(path: Path, head: bytes) -> bool:
@@ -44,7 +47,7 @@ def _concepts(path: Path) -> Iterator[Concept]:
 def _concept(row: dict[str, str]) -> Concept:
     synonyms = dict.fromkeys(text.strip() for text in row["CDISC Synonym(s)"].split(";"))
     # NCI tells the finding from the diagnosis by a suffix, which is no part of the name.
-    synonyms[row.get("NCI Preferred Term", "").removesuffix(" by ECG Finding")] = None
+    synonyms[_SUFFIX.sub("", row.get("NCI Preferred Term", ""))] = None
     code_list = row["Codelist Code"]
     return Concept(
         id=f"CDISC:{row['Code']}",

@@ -1,4 +1,4 @@
-"""SNOMED CT in Release Format 2: the snapshot files anywhere below a folder."""
+"""SNOMED in Release Format 2: the snapshot files anywhere below a folder."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _read(path: Path) -> Source:
     files = {kind: sorted(path.rglob(pattern)) for kind, pattern in _PATTERNS.items()}
     lacking = [_PATTERNS[kind] for kind in _REQUIRED if not files[kind]]
     if lacking:
-        raise KnowledgeError(f"{path} lacks files of a SNOMED CT snapshot: {', '.join(lacking)}")
+        raise KnowledgeError(f"{path} lacks files of a SNOMED snapshot: {', '.join(lacking)}")
     used = [file for found in files.values() for file in found]
     digest = digest_of(used)
     return Source(origin_of("snomedct", version="", digest=digest, paths=used), _concepts(files), digest=digest)
@@ -93,4 +93,4 @@ def _rows(files: Mapping[str, list[Path]], kind: str, columns: tuple[str, ...]) 
         yield from read_named_rows(path, columns)
 
 
-READER = Reader("snomed", "SNOMED CT (folder with the RF2 snapshot)", _sniff, _read)
+READER = Reader("snomed", "SNOMED (folder with the RF2 snapshot)", _sniff, _read)

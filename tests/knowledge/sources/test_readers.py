@@ -115,8 +115,8 @@ SSSOM = (
 )
 
 ICD_ORDER = (
-    f"{'00001 I44     0'} {'Atrioventricular and left bundle-branch block':<60} "
-    "Atrioventricular and left bundle-branch block\n"
+    f"{'00001 I44     0'} {'Atrioventricular and left bundle-branch block':<60} Atrioventricular block, left "
+    "bundle-branch block\n"
     f"{'00002 I446    0'} {'Other and unspecified fascicular block':<60} Other and unspecified fascicular block\n"
     f"{'00003 I4460   1'} {'Unsp fascicular block':<60} Unspecified fascicular block\n"
 )
@@ -275,8 +275,7 @@ def umls(folder: Path) -> Path:
     write(
         meta,
         "MRSTY.RRF",
-        "C0000001|T033|A2.2|Finding|AT3|256|\nC0000002|T047|B2|Disease or Syndrome|AT4||\n"
-        "C0000003|T109|A1|Drug|AT5||\n",
+        "C0000001|T033|A2.2|Finding|AT3|256|\nC0000002|T047|B2|Disease|AT4||\nC0000003|T109|A1|Drug|AT5||\n",
     )
     return meta
 
