@@ -45,12 +45,18 @@ def test_a_real_process_fails_in_one_line(start) -> None:
     )
 
 
+# With a buffer the output fails when it is flushed, without one when it is printed.
+BUFFERS = pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+
+
+@BUFFERS
 @pytest.mark.parametrize("arguments", [("--help",), ("data", "labels"), ("data", "--help")])
-def test_a_reader_that_leaves_early_is_no_fault(arguments, start) -> None:
+def test_a_reader_that_leaves_early_is_no_fault(arguments, unbuffered, start) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     try:
-        done = start(*arguments, capture_output=False, stdout=writing, stderr=subprocess.PIPE)
+        streams = {"capture_output": False, "stdout": writing, "stderr": subprocess.PIPE}
+        done = start(*arguments, env={"PYTHONUNBUFFERED": unbuffered}, **streams)
     finally:
         os.close(writing)
     assert (done.returncode, done.stderr) == (0, "")
@@ -69,13 +75,15 @@ def test_head_of_an_answer(start, smoke_bundle) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "{\n", "")
 
 
+@BUFFERS
 @pytest.mark.parametrize("arguments", [("--version",), ("bundle", "inspect", "BUNDLE", "--json")])
-def test_a_full_disk_behind_the_output(arguments, start, smoke_bundle) -> None:
+def test_a_full_disk_behind_the_output(arguments, unbuffered, start, smoke_bundle) -> None:
     if not os.path.exists("/dev/full"):
         pytest.skip("this system has no /dev/full")
     given = [smoke_bundle if argument == "BUNDLE" else argument for argument in arguments]
     with open("/dev/full", "w") as full:
-        done = start(*given, capture_output=False, stdout=full, stderr=subprocess.PIPE)
+        streams = {"capture_output": False, "stdout": full, "stderr": subprocess.PIPE}
+        done = start(*given, env={"PYTHONUNBUFFERED": unbuffered}, **streams)
     assert (done.returncode, done.stderr) == (2, "medclip: the disk is full. Free some space, then run again.\n")
 
 
