@@ -9,11 +9,12 @@ from torch import Tensor, nn
 from medclip.core.errors import ConfigError
 from medclip.encoders.configurable import Configurable
 from medclip.encoders.convolution import BatchNorm1d, Conv1d
-from medclip.encoders.output import EncoderOutput, token_mask
+from medclip.encoders.output import EncoderOutput, token_mask, without_padding
 from medclip.encoders.pooling import Pooling, Positions, build_pool
 
 __all__ = ["ResNet1d"]
 
+_SAMPLES_PER_TOKEN = 16
 _BLOCKS = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
 
 
@@ -79,10 +80,14 @@ class ResNet1d(Configurable, nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> EncoderOutput:
-        """Encode ``(B, n_channels, n_samples)``; ``mask`` is ``(B, n_samples)``, False where padded."""
-        features = self.to_embedding(self.stages(self.stem(x)))
-        tokens = features.transpose(1, 2)
-        real = token_mask(mask, tokens.shape[1])
+        """Encode ``(B, n_channels, n_samples)``; ``mask`` is ``(B, n_samples)``, False where padded.
+
+        What lies in the padding has no influence. Its length has a little, as the end of a recording has in any
+        convolution, and through the batch statistics in training.
+        """
+        x, mask = without_padding(x, mask)
+        tokens = self.to_embedding(self.stages(self.stem(x))).transpose(1, 2)
+        real = token_mask(mask, _SAMPLES_PER_TOKEN)
         return EncoderOutput(self.dropout(self.pool(tokens, real)), tokens, real)
 
 
