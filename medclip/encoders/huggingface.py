@@ -55,7 +55,7 @@ def load_text_network(
         config = AutoConfig.from_pretrained(name_or_path, **options)
         network = AutoModel.from_pretrained(name_or_path, config=config, dtype=torch.float32, **options)
         tokenizer = AutoTokenizer.from_pretrained(name_or_path, **options)
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
+    except (OSError, ValueError, TypeError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         raise ConfigError(
             "cannot load the text encoder",
             received=name_or_path,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -66,7 +67,7 @@ class TextEncoder(nn.Module):
         self.embedding_dim = int(network.config.hidden_size)  # type: ignore[union-attr,arg-type]
         if frozen:
             network.requires_grad_(False)
-            network.eval()
+            self.eval()
 
     def train(self, mode: bool = True) -> TextEncoder:
         """Switch to training mode, except the frozen network."""
@@ -75,6 +76,8 @@ class TextEncoder(nn.Module):
 
     def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, cut to ``max_length``, without padding."""
+        if not texts:
+            return []
         encoded = self.tokenizer(list(texts), truncation=True, max_length=self.max_length, padding=False)
         return [list(ids) for ids in encoded["input_ids"]]
 
@@ -123,13 +126,19 @@ class TextEncoder(nn.Module):
         digest = hashlib.sha256(f"{self.pooling} {self.max_length}".encode())
         config: dict[str, Any] = self.network.config.to_diff_dict()  # type: ignore[union-attr,operator]
         digest.update(repr(sorted((key, value) for key, value in config.items() if key not in _NO_MATTER)).encode())
-        fast = getattr(self.tokenizer, "backend_tokenizer", None)
-        words = repr(sorted(self.tokenizer.get_vocab().items())) if fast is None else fast.to_str()
-        digest.update(words.encode())
+        digest.update(self._tokenizer_rules().encode())
         for name, weight in sorted(self.network.state_dict().items()):
             digest.update(name.encode())
             digest.update(weight.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
         return digest.hexdigest()
+
+    def _tokenizer_rules(self) -> str:
+        """All that decides on a text's tokens; how the last call cut and padded is not part of it."""
+        fast = getattr(self.tokenizer, "backend_tokenizer", None)
+        if fast is None:
+            return repr(sorted(self.tokenizer.get_vocab().items()))
+        rules: dict[str, Any] = json.loads(fast.to_str())
+        return json.dumps(rules | {"truncation": None, "padding": None}, sort_keys=True)
 
 
 class TextRecipe(ABC):

@@ -44,7 +44,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """
         try:
             return torch.load(path, map_location="cpu", weights_only=True)  # type: ignore[no-any-return]
-        except (OSError, RuntimeError, EOFError, ValueError, UnpicklingError) as error:
+        except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, UnpicklingError) as error:
             raise ConfigError(
                 f"cannot read the checkpoint ({type(error).__name__})",
                 received=path,

@@ -50,6 +50,9 @@ class TextBank:
         if self._features is not None:
             features = self._features[distinct.cpu()].to(rows.device)
             embedded = tower.projection(features)
+        elif len(distinct) == 0:
+            # Transformers cannot take an empty batch.
+            embedded = tower.projection(torch.zeros(0, tower.encoder.embedding_dim, device=rows.device))
         else:
             tokens = tower.encoder.pad([self._token_ids[row] for row in distinct.tolist()])
             embedded = tower(Tokens(tokens.ids.to(rows.device), tokens.mask.to(rows.device)))
