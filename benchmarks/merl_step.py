@@ -2,8 +2,8 @@
 
     python benchmarks/merl_step.py [--batch_size 32] [--n_steps 3]
 
-ResNet18-1D on 12 x 5000 samples, BERT-base text of random weights (no hub needed), CMA and UMA, AdamW. MERL's way: every
-report padded to 256 tokens and encoded anew in float32, under no_grad in the released code, with the last 6 of 12
+ResNet18-1D on 12 x 5000 samples, BERT-base text of random weights (no hub needed), CMA and UMA, AdamW. MERL's way:
+every report padded to 256 tokens and encoded anew in float32, under no_grad in the released code, with the last 6 of 12
 layers trained in the paper's form. Our way: the package's own towers, text bank and, where the processor has it,
 bfloat16. Both ways take turns on the same weights and batches; the medians of their ratios are the thing to read.
 """
@@ -32,7 +32,7 @@ from medclip.training.memory import keep_freed_memory
 from medclip.training.module import _has_bfloat16
 from medclip.training.text_bank import TextBank
 
-WORDS = "sinus rhythm normal ecg atrial fibrillation left right bundle branch block inferior anterior infarct".split()
+WORDS = ("sinus", "rhythm", "normal", "atrial", "fibrillation", "left", "right", "bundle", "block", "inferior")
 PADDED_TO = 256
 
 
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def make_recipe(n_records: int, frozen: bool) -> Recipe:
-    """Build the networks; a quarter of the reports are repetitions, as in MIMIC-IV-ECG three quarters are."""
+    """Build the networks; a quarter of the reports are repetitions; in MIMIC-IV-ECG three quarters are."""
     torch.manual_seed(0)
     generator = torch.Generator().manual_seed(1)
     n_texts = max(2, 3 * n_records // 4)

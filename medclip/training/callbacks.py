@@ -145,7 +145,7 @@ class EmbeddingWriter(BasePredictionWriter):
         record_ids = np.array([record for part in predictions for record in part["record_ids"]])
         target = Path(self.folder or trainer.default_root_dir) / "embeddings.npz"
         with write_whole(target) as temporary, temporary.open("wb") as file:
-            np.savez(file, record_ids=record_ids, **arrays)
+            np.savez(file, record_ids=record_ids, **arrays)  # type: ignore[arg-type]
         _log.info("wrote %s", target)
 
 

@@ -23,7 +23,7 @@ class LossBar(TQDMProgressBar):
 
     def get_metrics(self, trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
         """Return what stands behind the bar."""
-        metrics: dict[str, Any] = super().get_metrics(trainer, pl_module)  # type: ignore[assignment]
+        metrics: dict[str, Any] = super().get_metrics(trainer, pl_module)
         return {name: value for name, value in metrics.items() if name != "v_num"}
 
 

@@ -192,7 +192,7 @@ def test_another_schema_version(copy: Path) -> None:
 @pytest.mark.parametrize("manifest", ["", "[]", '{"sha256": {"../x": "0"}}', '{"sha256": {"/etc/passwd": "0"}}'])
 def test_a_malformed_manifest(copy: Path, manifest: str) -> None:
     (copy / MANIFEST_FILE).write_text(manifest)
-    with pytest.raises(BundleError, match="missing or malformed|outside the bundle"):
+    with pytest.raises(BundleError, match=r"missing or malformed|outside the bundle"):
         load_bundle(copy)
 
 
@@ -218,7 +218,7 @@ def test_weights_that_do_not_fit_the_description(copy: Path) -> None:
 def test_no_bundle(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="is no bundle: received no such folder"):
         load_bundle(tmp_path / "absent")
-    with pytest.raises(BundleError, match="is no bundle: received a folder without MANIFEST.json"):
+    with pytest.raises(BundleError, match=r"is no bundle: received a folder without MANIFEST.json"):
         load_bundle(tmp_path)
 
 

@@ -97,5 +97,5 @@ def test_out_of_range(change: dict[str, float]) -> None:
 
 def test_nothing_to_adapt_names_the_layers(folder: Path) -> None:
     recipe = PretrainedText(str(folder), max_length=32, frozen=False, lora=LoRA(target_modules=["q_proj"]))
-    with pytest.raises(ConfigError, match="received q_proj; allowed: .*query, key, value"):
+    with pytest.raises(ConfigError, match=r"received q_proj; allowed: .*query, key, value"):
         recipe.build(TEXTS)

@@ -98,5 +98,5 @@ def test_a_record_of_padding_alone_spoils_no_gradient() -> None:
 
 @pytest.mark.parametrize("change", [{"depth": 19}, {"kernel_size": 4}, {"pooling": "max"}, {"embedding_dim": 12}])
 def test_bad_settings_are_one_line(change: dict[str, object]) -> None:
-    with pytest.raises(ConfigError, match="allowed|received"):
+    with pytest.raises(ConfigError, match=r"allowed|received"):
         ResNet1d(7, **({"width": 4, "embedding_dim": 16} | change))

@@ -12,7 +12,7 @@ from medclip.encoders.vit1d import ViT1d
 
 @pytest.mark.parametrize(("size", "width", "millions"), [("tiny", 192, 5.5), ("small", 384, 21.6), ("base", 768, 85.6)])
 def test_sizes(size: str, width: int, millions: float) -> None:
-    """Without their patch layer, DeiT's numbers of parameters: 5.3, 21.3 and 85.0 million; ours reads 12 x 50 a patch."""
+    """DeiT's blocks; the patch layer reads 12 x 50 samples."""
     network = ViT1d(12, size=size).eval()
     assert network.embedding_dim == width
     own = sum(p.numel() for p in network.parameters())

@@ -1,4 +1,4 @@
-"""Every shipped recipe through the real command line on generated folders, and what is wrong with a recipe in one line."""
+"""Every shipped recipe through the real command line on generated folders, and wrong recipes in one line each."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     rows = [{"report": f"{WORDS[number % 5]}, {WORDS[number % 3]}"} for number in range(20)]
     return {
         "ptbxl": write_ptbxl(base / "ptbxl", rows),
-        "mimic_iv_ecg": write_mimic(base / "mimic", 40),
+        "mimic_iv_ecg": write_mimic(base / "mimic", 4),
         "text": write_text_folder(base / "text"),
         "cache": base / "cache",
     }

@@ -165,7 +165,7 @@ def test_a_checkpoint_of_another_model_is_one_line(tmp_path: Path, store: Path) 
     trainer = tiny_run.trainer(tmp_path, max_epochs=1, limit_train_batches=1)
     trainer.fit(small, datamodule=tiny_run.data(store))
     trainer.save_checkpoint(tmp_path / "own.ckpt")
-    with pytest.raises(ConfigError, match="the checkpoint is of another model: received .* weights differ"):
+    with pytest.raises(ConfigError, match=r"the checkpoint is of another model: received .* weights differ"):
         tiny_run.trainer(tmp_path).fit(
             tiny_run.module(embedding_dim=8), datamodule=tiny_run.data(store), ckpt_path=str(tmp_path / "own.ckpt")
         )

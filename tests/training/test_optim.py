@@ -90,5 +90,5 @@ def test_warm_up_is_linear_then_constant() -> None:
     ],
 )
 def test_out_of_range(change: dict[str, object]) -> None:
-    with pytest.raises(ConfigError, match="out of range|unknown schedule"):
+    with pytest.raises(ConfigError, match=r"out of range|unknown schedule"):
         OptimizerSettings(**change)
