@@ -16,7 +16,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
-from medclip.core.errors import ConfigError, OutputError
+from medclip.core.errors import ConfigError, MedclipError, OutputError
 from medclip.core.recipes import find_recipe
 from medclip.data.datamodule import PairDataModule
 from medclip.training.callbacks import AtomicCheckpointIO, default_callbacks, default_loggers
@@ -65,6 +65,8 @@ class MedclipCLI(LightningCLI):
         config.trainer.default_root_dir = str(run)
         if config.get("ckpt_path") == "last":
             config.ckpt_path = str(_last_checkpoint(run))
+        elif config.get("ckpt_path") and not Path(config.ckpt_path).is_file():
+            raise ConfigError("no such checkpoint", received=config.ckpt_path, allowed="last, or a file")
         if self.subcommand != "fit" or config.trainer.fast_dev_run:
             return
         if config.get("bundle_weights") not in ("best", "last"):
@@ -77,6 +79,17 @@ class MedclipCLI(LightningCLI):
         bundle = Path(config.bundle or run / "bundle")
         if bundle.exists():
             raise OutputError(f"{bundle} exists already", action="choose another --bundle")
+
+    def instantiate_classes(self) -> None:
+        """Build what the recipe names.
+
+        Raises:
+            ConfigError: A class refuses its arguments.
+        """
+        try:
+            super().instantiate_classes()
+        except (ValueError, TypeError, MisconfigurationException) as error:
+            raise _as_config_error(error) from error
 
     def instantiate_trainer(self, **options: Any) -> Trainer:
         """Give the trainer checkpoints and logs in the run folder, unless the recipe names a logger."""
@@ -184,11 +197,19 @@ def run_cli(arguments: Sequence[str]) -> MedclipCLI:
             parser_kwargs=options | dict.fromkeys(LightningCLI.subcommands(), options),
         )
     except ArgumentError as error:
-        raise ConfigError(
-            " ".join(str(error).split())[:600], action="check the recipe; --print_config shows every key"
-        ) from error
+        raise _as_config_error(error) from error
     except MisconfigurationException as error:
         raise ConfigError(" ".join(str(error).split())[:600], action="check the trainer's options") from error
+
+
+def _as_config_error(error: BaseException) -> MedclipError:
+    """Return medclip's own error if it is among the causes, else the message as one."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, MedclipError):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return ConfigError(" ".join(str(error).split())[:600], action="check the recipe; --print_config shows every key")
 
 
 def _trainer_defaults() -> dict[str, Any]:
