@@ -16,6 +16,7 @@ from medclip.encoders.text import PretrainedText
 from medclip.objectives.clip import InfoNCE
 from medclip.objectives.temperature import Scale
 from medclip.training import module as module_file
+from medclip.training.callbacks import LastCheckpoint
 
 
 @pytest.fixture(scope="module")
@@ -174,3 +175,26 @@ def test_a_checkpoint_of_another_model_is_one_line(tmp_path: Path, store: Path) 
 def test_a_schedule_without_an_end(tmp_path: Path, store: Path) -> None:
     with pytest.raises(ConfigError, match="the schedule needs an end"):
         fit(tmp_path, store, tiny_run.module(), max_epochs=-1)
+
+
+@pytest.mark.parametrize("n_steps", [1, 2, 4, 5])
+def test_a_run_that_breaks_off_continues_to_the_same_losses(n_steps: int, tmp_path: Path, store: Path) -> None:
+    """Within an epoch, at its end, and in the next; each epoch has four steps."""
+    expected = fit(tmp_path, store, tiny_run.module()).losses
+
+    class BreakOff(Callback):
+        def on_train_batch_start(self, trainer: L.Trainer, *_: Any) -> None:
+            if trainer.global_step == n_steps:
+                raise InterruptedError
+
+    broken = tiny_run.trainer(
+        tmp_path, callbacks=[BreakOff(), LastCheckpoint(tmp_path, every_n_steps=1)], enable_checkpointing=True
+    )
+    with pytest.raises(InterruptedError):
+        broken.fit(tiny_run.module(), datamodule=tiny_run.data(store))
+    watch = Watch()
+    tiny_run.trainer(tmp_path, callbacks=[watch]).fit(
+        tiny_run.module(seed=0), datamodule=tiny_run.data(store), ckpt_path=str(tmp_path / "last.ckpt")
+    )
+    assert len(expected) == 8
+    assert watch.losses == expected[n_steps:]
