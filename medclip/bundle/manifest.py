@@ -22,6 +22,16 @@ __all__ = [
 SCHEMA_VERSION = 1
 BUNDLE_FILE = "bundle.json"
 MANIFEST_FILE = "MANIFEST.json"
+_PARTS: dict[str, type | tuple[type, ...]] = {
+    "medclip_version": str,
+    "input_specs": dict,
+    "towers": dict,
+    "text": dict,
+    "reports": dict,
+    "scale": (int, float),
+    "prompt_sets": dict,
+    "training": dict,
+}
 
 
 def write_manifest(folder: Path) -> None:
@@ -75,7 +85,8 @@ def read_bundle_file(folder: Path) -> dict[str, Any]:
     try:
         described: dict[str, Any] = read_json(folder / BUNDLE_FILE)
         version = described["schema_version"]
-    except (ValueError, KeyError, TypeError) as error:
+        lacking = [name for name, kind in _PARTS.items() if not isinstance(described.get(name), kind)]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BundleError(f"{folder / BUNDLE_FILE} is malformed", action="save the bundle again") from error
     if version != SCHEMA_VERSION:
         raise BundleError(
@@ -83,6 +94,10 @@ def read_bundle_file(folder: Path) -> dict[str, Any]:
             received=f"schema {version}",
             allowed=f"schema {SCHEMA_VERSION}",
             action="train again, or install the version named in its README.md",
+        )
+    if lacking:
+        raise BundleError(
+            f"{folder / BUNDLE_FILE} is malformed", received=f"no {lacking[0]}", action="save the bundle again"
         )
     return described
 
