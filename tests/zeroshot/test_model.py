@@ -40,7 +40,7 @@ def test_a_diagnosis_is_the_classifier_on_the_prepared_recording(model, samples)
 
 def test_stored_embeddings_are_those_of_the_text_encoder(model, smoke_bundle) -> None:
     labels = LabelSet.load("ptbxl-form")
-    stored = model.classifier(labels)
+    stored = model.classifier(labels, ensemble="mean")
     prompts = medclip.PromptSet.load("ptbxl-form")
     fresh = medclip.load(smoke_bundle).embed_texts(prompts.texts)
     by_text = dict(zip(prompts.texts, fresh, strict=True))
@@ -81,7 +81,7 @@ def test_own_labels_with_own_prompts(model, samples) -> None:
         },
         source="test",
     )
-    findings = model.diagnose(samples[0], labels=labels, prompts=prompts)
+    findings = model.diagnose(samples[0], labels=labels, prompts=prompts, ensemble="mean")
     positive, negative = model.embed_texts(["atrial fibrillation", "sinus rhythm"])
     logit = model.bundle.scale * model.embed(samples[:1])[0] @ (positive - negative)
     assert findings["X"].score == pytest.approx(torch.sigmoid(logit).item(), abs=1e-4)
