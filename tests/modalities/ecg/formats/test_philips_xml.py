@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wfdb_files import random_walk
-from xml_files import SECRET, lzw, message_of, philips, replaced, xli
+from xml_files import SECRET, message_of, philips, replaced, xli
 
 import medclip
 from medclip.modalities.ecg.formats._philips_xli import decompress, restore_limb_leads
@@ -220,7 +221,14 @@ def test_samples_that_leave_16_bits_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_small_chunk_cannot_fill_the_memory() -> None:
-    packed = lzw(bytes(200_000))
+    # A full table of ever longer runs of zeros, and then its longest entry, 767 bytes from 10 bits, again and again.
+    codes = [0, *range(256, 1023), *[1022] * 100_000]
+    bits = (np.array(codes)[:, None] >> np.arange(9, -1, -1)) & 1
+    packed = np.packbits(bits.ravel().astype(np.uint8)).tobytes()
     chunk = len(packed).to_bytes(4, "little") + b"\1\0\0\0" + packed
+    tracemalloc.start()
     with pytest.raises(ValueError, match="lead 1 of another length"):
         decompress(chunk, 1, 10, Path("x"))
+    # Without a limit 77 MB of zeros would come of these 125 kB.
+    assert tracemalloc.get_traced_memory()[1] < 40 << 20
+    tracemalloc.stop()
