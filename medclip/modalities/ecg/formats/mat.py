@@ -16,8 +16,15 @@ from medclip.modalities.ecg.formats import wfdb
 from medclip.modalities.ecg.formats._description import age_in_years, sex_of
 from medclip.modalities.ecg.formats._layout import layout_path, read_layout, sample_of
 from medclip.modalities.ecg.formats._leads_together import check_rate
-from medclip.modalities.ecg.formats._mat_content import has_mat_4_head, has_mat_5_head, has_mat_73_head, variables_of
-from medclip.modalities.ecg.formats._recording import COPY_AGAIN, as_voltages, check_readable, check_size, damaged
+from medclip.modalities.ecg.formats._mat_content import (
+    Structure,
+    Variable,
+    has_mat_4_head,
+    has_mat_5_head,
+    has_mat_73_head,
+    variables_of,
+)
+from medclip.modalities.ecg.formats._recording import COPY_AGAIN, as_voltages, check_readable, check_size
 from medclip.modalities.ecg.leads import STANDARD_LEADS
 
 __all__ = ["FORMAT", "read", "sniff"]
@@ -74,40 +81,38 @@ FORMAT = Format(
 )
 
 
-def _read_cpsc(structure: np.ndarray, path: Path) -> Sample:
-    names = structure.dtype.names or ()
-    if "data" not in names or structure.size != 1:
+def _read_cpsc(structure: Variable | Structure, path: Path) -> Sample:
+    if not isinstance(structure, Mapping) or "data" not in structure:
         raise FormatError(
             f"{path} holds no structure as CPSC2018 has it",
-            received=f"the fields {', '.join(names) or 'none'}",
+            received=f"the fields {', '.join(structure) or 'none'}"
+            if isinstance(structure, Mapping)
+            else "no structure",
             allowed="sex, age, data",
             action=COPY_AGAIN,
         )
-    fields = {name: np.asarray(structure.flat[0][name]) for name in names}
     attributes: dict[str, Any] = {}
-    with damaged(path):
-        age = float(fields["age"].flat[0]) if fields.get("age", np.empty(0)).size == 1 else -1.0
-        sex = str(fields["sex"].flat[0]) if fields.get("sex", np.empty(0)).size == 1 else ""
-    age_years = age_in_years(age, "Y") if np.isfinite(age) else None
+    age, sex = _number(structure.get("age", "")), structure.get("sex", "")
+    age_years = None if age is None else age_in_years(age, "Y")
     if age_years is not None:
         attributes["age"] = age_years
-    if sex_of(sex):
+    if isinstance(sex, str) and sex_of(sex):
         attributes["sex"] = sex_of(sex)
-    return _twelve_leads(fields["data"], _CPSC_RATE_HZ, attributes, path)
+    return _twelve_leads(structure["data"], _CPSC_RATE_HZ, attributes, path)
 
 
-def _read_code(variables: Mapping[str, np.ndarray], path: Path) -> Sample:
-    with damaged(path):
-        rate_hz = float(variables[_CODE_RATE].flat[0])
+def _read_code(variables: Mapping[str, Variable | Structure], path: Path) -> Sample:
+    rate_hz = _number(variables[_CODE_RATE])
     attributes = {"amplitude_is_calibrated": False}
-    return _twelve_leads(variables[_CODE_VARIABLE], check_rate(rate_hz, path), attributes, path)
+    return _twelve_leads(variables[_CODE_VARIABLE], check_rate(rate_hz or 0.0, path), attributes, path)
 
 
-def _twelve_leads(values: np.ndarray, rate_hz: float, attributes: dict[str, Any], path: Path) -> Sample:
-    if values.dtype.kind not in "iuf" or values.ndim != 2 or len(values) != len(STANDARD_LEADS):
+def _twelve_leads(values: Variable | Structure, rate_hz: float, attributes: dict[str, Any], path: Path) -> Sample:
+    if not isinstance(values, np.ndarray) or values.ndim != 2 or len(values) != len(STANDARD_LEADS):
+        shape = " x ".join(map(str, values.shape)) if isinstance(values, np.ndarray) else None
         raise FormatError(
             f"{path} does not hold the twelve leads in rows",
-            received=f"an array of {' x '.join(map(str, values.shape))} ({values.dtype})",
+            received=f"an array of {shape}" if shape else "no numbers",
             allowed="12 rows of numbers",
             action=COPY_AGAIN,
         )
@@ -123,14 +128,21 @@ def _twelve_leads(values: np.ndarray, rate_hz: float, attributes: dict[str, Any]
     )
 
 
-def _read_declared(variables: Mapping[str, np.ndarray], path: Path) -> Sample:
+def _read_declared(variables: Mapping[str, Variable | Structure], path: Path) -> Sample:
     layout = read_layout(path)
-    name = layout.array or (next(iter(variables)) if len(variables) == 1 else None)
-    if name is None or name not in variables:
+    arrays = {name: values for name, values in variables.items() if isinstance(values, np.ndarray)}
+    name = layout.array or (next(iter(arrays)) if len(arrays) == 1 else None)
+    if name is None or name not in arrays:
         raise FormatError(
-            f"{path} holds {'several variables' if name is None else 'no such variable'}",
+            f"{path} holds {'not exactly one matrix' if name is None else 'no such matrix'}",
             received=name,
-            allowed=list(variables),
+            allowed=list(arrays),
             action=f"name one of them as array in {layout_path(path).name}",
         )
-    return sample_of(variables[name], layout, path)
+    return sample_of(arrays[name], layout, path)
+
+
+def _number(value: Variable | Structure) -> float | None:
+    if not isinstance(value, np.ndarray) or value.size != 1 or not np.isfinite(value).all():
+        return None
+    return float(value.reshape(-1)[0])

@@ -16,6 +16,7 @@ from scipy.io import loadmat, savemat
 from wfdb_files import random_walk, write_record
 
 import medclip
+from medclip.modalities.ecg.formats._mat_content import variables_of
 from medclip.modalities.ecg.formats.mat import FORMAT, read
 from medclip.modalities.ecg.leads import STANDARD_LEADS
 
@@ -95,7 +96,7 @@ def test_one_of_several_matrices_is_named(tmp_path: Path) -> None:
         '{"sampling_rate_hz": 250, "unit": "mV", "channel_names": ["I", "II"], "orientation": "channels_by_samples"'
     )
     path.with_suffix(".json").write_text(layout + "}")
-    assert "holds several variables; allowed: one, two" in message_of(FORMAT, path).replace(": allowed", "; allowed")
+    assert "holds not exactly one matrix: allowed: one, two" in message_of(FORMAT, path)
     path.with_suffix(".json").write_text(layout + ', "array": "two"}')
     np.testing.assert_array_equal(read(path).array, VALUES[2:4].astype(np.float32))
 
@@ -142,7 +143,7 @@ def test_cut_files(tmp_path: Path) -> None:
         ({"feats": VALUES, "curr_sample_rate": 0}, "impossible sampling rate"),
         ({"feats": VALUES, "curr_sample_rate": 1e9}, "impossible sampling rate"),
         ({"feats": VALUES[:8], "curr_sample_rate": 400}, "does not hold the twelve leads"),
-        ({"ECG": np.array([[{"a": 1}, "b"]], dtype=object)}, "a variable of a kind that is not read"),
+        ({"ECG": np.array([[{"a": 1}, "b"]], dtype=object)}, "a variable of MATLAB's class 1 is not read"),
     ],
 )
 def test_variables_that_make_no_sense(tmp_path: Path, variables: dict[str, Any], words: str) -> None:
@@ -154,10 +155,32 @@ def test_a_file_that_unpacks_to_more_than_any_ecg(tmp_path: Path, monkeypatch: p
     path = saved(tmp_path, cpsc())
     bomb = zlib.compress(bytes(3 << 20))
     path.write_bytes(path.read_bytes()[:128] + struct.pack("<II", 15, len(bomb)) + bomb)
-    assert "holds more than an ECG" in message_of(FORMAT, path)
+    assert "unpacks to more than 1048576 bytes" in message_of(FORMAT, path)
 
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_mutated_files_are_read_or_refused(tmp_path: Path, packed: bool) -> None:
     path = saved(tmp_path, cpsc(data=VALUES[:, :40]), packed=packed)
     assert check_mutations(FORMAT, path, mutations(path.read_bytes(), count=120)) > 40
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_all_kinds_of_numbers_and_texts_are_read_as_scipy_reads_them(tmp_path: Path, packed: bool) -> None:
+    rng = np.random.default_rng(3)
+    kinds = ("i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8")
+    said: dict[str, Any] = {f"k{kind}": rng.integers(0, 100, (3, 5)).astype(kind) for kind in kinds}
+    said |= {"one": np.array([[7]], np.uint8), "text": "Übung", "empty": "", "cube": rng.normal(size=(2, 3, 4))}
+    path = saved(
+        tmp_path, said | {"whole": {"number": 5, "text": "abc", "table": rng.normal(size=(4, 2))}}, packed=packed
+    )
+    found, expected = variables_of(path), loadmat(path)
+    for name in (*said, "whole"):
+        if name == "whole":
+            structure = expected[name][0, 0]
+            np.testing.assert_array_equal(found[name]["table"], structure["table"])
+            assert found[name]["number"].item() == structure["number"].item()
+            assert found[name]["text"] == structure["text"].item()
+        elif isinstance(said[name], str):
+            assert found[name] == said[name]
+        else:
+            np.testing.assert_array_equal(found[name], expected[name])
