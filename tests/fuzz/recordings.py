@@ -20,12 +20,22 @@ def _wfdb(data: Path) -> Recordings:
     return [(header, header.with_suffix(".mat")) for header in headers]
 
 
+def _set(pattern: str) -> Callable[[Path], Recordings]:
+    return lambda data: [(path,) for path in sorted((data / "ecg_sets").glob(pattern))]
+
+
 RECORDINGS: Mapping[str, Callable[[Path], Recordings]] = {
     "aecg_xml": _alone("hl7_aecg"),
     "dicom": _alone("dicom"),
+    "hdf5": _set("sph/*.h5"),
+    "mat": _set("code15/org/*.mat"),
     "muse_xml": _alone("ge_muse_xml"),
     "philips_xml": _alone("philips_xml"),
     "schiller_xml": _alone("schiller_xml"),
+    "scp": _alone("scp"),
     "wfdb": _wfdb,
 }
 """Adding a format to what is fuzzed is adding a line here."""
+
+CHECKSUMMED = frozenset({"hdf5", "scp"})
+"""Formats of which these recordings notice nearly every damage by a checksum."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fuzz_reader import FuzzResult, damage, fuzz_reader
-from recordings import RECORDINGS, SECRETS
+from recordings import CHECKSUMMED, RECORDINGS, SECRETS
 
 from medclip.core.errors import FormatError
 from medclip.core.modality import Format, find_modality
@@ -28,7 +28,7 @@ def test_damaged_files_give_a_sample_or_one_clear_line(name: str, tmp_path: Path
     assert result.failures == []
     assert result.n_samples + result.n_refusals == N_MUTATIONS
     # A run in which nothing is refused, or everything, tests only half of the reader.
-    assert result.n_samples >= 2
+    assert result.n_samples >= 2 or name in CHECKSUMMED
     assert result.n_refusals >= 20
 
 
