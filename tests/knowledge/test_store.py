@@ -49,6 +49,8 @@ def test_the_catalogue_is_there_at_once_with_its_description(store: KnowledgeSto
     assert entry.origin == Origin("medclip", "1", "Apache-2.0")
     assert entry.concept.description is not None
     assert entry.concept.description.absence == ("P waves precede every QRS complex.",)
+    assert entry.concept.description.wording == ("atrial fibrillation", "af with rapid response")
+    assert entry.concept.description.wording_instead == ("sinus rhythm",)
     assert entry.concept.same_as == ("HP:0005110",)
     assert entry.concept.names() == ("atrial fibrillation", "auricular fibrillation")
 
