@@ -23,7 +23,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from medclip.prompts.builder import build_prompts
 from torch import Tensor
 
 import medclip
@@ -32,6 +31,7 @@ from medclip.core.label_set import LabelSet
 from medclip.evaluation.bootstrap import resampled_auroc
 from medclip.evaluation.metrics import auroc
 from medclip.evaluation.zeroshot import select_records
+from medclip.prompts.builder import build_prompts
 from medclip.prompts.prompt_set import PromptSet
 from medclip.results.tables import format_interval, format_number, format_table
 from medclip.zeroshot.model import Model
