@@ -15,9 +15,9 @@ put in place of ``{key}``, ``{name}``, ``{wall}``, ``{leads}`` and whatever else
 word with a capital letter. ``[composed.only.KEY]`` replaces keys for one territory. The ``[[territory]]`` tables with
 the words may stand in any file.
 
-A ``[[wording]]`` table may stand in any file too. It gives a concept, whole or composed, the phrases of reports: ``id``,
-``present`` (what reports write when it is there) and ``instead`` (what they write when it is not; no denials, since
-reports name what is seen).
+A ``[[wording]]`` table may stand in any file too. It gives a concept, whole or composed, the phrases of reports:
+``id``, ``present`` (what reports write when it is there) and ``instead`` (what they write when it is not; no denials,
+since reports name what is seen).
 """
 
 from __future__ import annotations
