@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "fuzz"))
 
 from fuzz_reader import fuzz_reader
-from recordings import RECORDINGS, SECRETS
+from fuzz_recordings import RECORDINGS, SECRETS
 
 from medclip.core.modality import find_modality
 

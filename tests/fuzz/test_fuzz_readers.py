@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fuzz_reader import FuzzResult, damage, fuzz_reader
-from recordings import CHECKSUMMED, RECORDINGS, SECRETS
+from fuzz_recordings import CHECKSUMMED, RECORDINGS, SECRETS
 
 from medclip.core.errors import FormatError
 from medclip.core.modality import Format, find_modality
