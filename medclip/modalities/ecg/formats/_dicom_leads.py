@@ -13,7 +13,7 @@ from medclip.modalities.ecg.leads import STANDARD_LEADS, standard_lead_name
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["Lead", "lead_of"]
+__all__ = ["Lead", "lead_by_number", "lead_of"]
 
 # DICOM PS3.16, CID 3001 "ECG Lead": ISO/IEEE 11073-10101 numbers a lead N within partition 2, "2:N" under the scheme
 # MDC. The scheme SCPECG of older files has the same numbers (EN 1064, table of lead identifications, 5.6.3).
@@ -78,6 +78,17 @@ def lead_of(channel: Dataset, path: Path, *, number: int) -> Lead:
     return Lead(meaning or label)
 
 
+def lead_by_number(number: int) -> Lead:
+    """Return the lead that ISO/IEEE 11073-10101 and EN 1064 give a number.
+
+    >>> lead_by_number(61).name, lead_by_number(32), lead_by_number(200).name
+    ('III', Lead(name='II', is_derived=True), 'MDC 2:200')
+    """
+    if number in _DERIVED:
+        return Lead(_DERIVED[number], is_derived=True)
+    return Lead(_MEASURED.get(number, f"MDC 2:{number}"))
+
+
 def _by_code(code: str) -> Lead | None:
     """Read a code of a lead.
 
@@ -90,10 +101,7 @@ def _by_code(code: str) -> Lead | None:
     short, long = _CODE.fullmatch(code), _LONG_CODE.fullmatch(code)
     if not (short or long):
         return None
-    number = int(short[1]) if short else int(code) - 2 * 65536
-    if number in _DERIVED:
-        return Lead(_DERIVED[number], is_derived=True)
-    return Lead(_MEASURED.get(number, f"MDC 2:{number}"))
+    return lead_by_number(int(short[1]) if short else int(code) - 2 * 65536)
 
 
 def _by_text(text: str) -> Lead | None:

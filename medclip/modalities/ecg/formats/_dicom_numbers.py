@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medclip.core.errors import FormatError
+from medclip.modalities.ecg.formats._units import MILLIVOLTS
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 __all__ = ["millivolts_per_unit", "number_of"]
-
-# UCUM writes mV and uV; some devices write the words, or leave the code to a scheme of their own.
-_MILLIVOLTS: Mapping[str, float] = {
-    **dict.fromkeys(("v", "volt", "volts"), 1e3),
-    **dict.fromkeys(("mv", "millivolt", "millivolts"), 1.0),
-    **dict.fromkeys(("uv", "\N{MICRO SIGN}v", "\N{GREEK SMALL LETTER MU}v", "microvolt", "microvolts"), 1e-3),
-    **dict.fromkeys(("nv", "nanovolt", "nanovolts"), 1e-6),
-}
 
 
 def number_of(item: Dataset, keyword: str, path: Path, *, default: float | None = None) -> float:
@@ -59,7 +51,7 @@ def millivolts_per_unit(channel: Dataset, path: Path, *, lead: str) -> float:
     """
     unit = next(iter(channel.get("ChannelSensitivityUnitsSequence") or ()), None)
     texts = [] if unit is None else [str(unit.get(keyword) or "").strip() for keyword in ("CodeValue", "CodeMeaning")]
-    factors = {_MILLIVOLTS[text.lower()] for text in texts if text.lower() in _MILLIVOLTS}
+    factors = {MILLIVOLTS[text.lower()] for text in texts if text.lower() in MILLIVOLTS}
     if len(factors) == 1:
         return factors.pop()
     raise FormatError(
