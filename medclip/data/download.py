@@ -81,6 +81,11 @@ def download_dataset(
 
 
 def _check(card: DataCard, base_url: str | None, parts: Sequence[str] | None, n_parallel: int) -> str:
+    if not card.base_url and base_url is None:
+        raise DownloadError(
+            f"{card.title} cannot be fetched by this command",
+            action=f"{card.access_conditions or 'fetch it by hand'} Its page: {card.url}",
+        )
     if card.access_conditions and base_url is None:
         raise DownloadError(
             f"{card.title} is not open to everybody",
