@@ -6,7 +6,7 @@ from pathlib import Path
 
 from medclip.core.errors import FormatError
 
-__all__ = ["describe_head", "read_head"]
+__all__ = ["describe_head", "read_head", "split_record"]
 
 _HEAD_BYTES = 4096
 
@@ -29,6 +29,19 @@ def read_head(path: Path) -> bytes:
     if not head:
         raise FormatError(f"{path} is empty", received="0 bytes", action="copy the file again from its source")
     return head
+
+
+def split_record(path: Path) -> tuple[Path, str | None]:
+    """Split ``FILE#RECORD``, which names one recording in a file of several; a file of that very name comes first.
+
+    >>> file, record = split_record(Path("exams.hdf5#1169160"))
+    >>> file.name, record
+    ('exams.hdf5', '1169160')
+    """
+    name, mark, record = path.name.rpartition("#")
+    if not (mark and name and record) or path.exists():
+        return path, None
+    return path.with_name(name), record
 
 
 def describe_head(head: bytes) -> str:

@@ -24,7 +24,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from medclip.core._heads import describe_head, read_head
+from medclip.core._heads import describe_head, read_head, split_record
 from medclip.core._offers import files_by_stem, only_one
 from medclip.core.errors import DatasetError, FormatError, InputError, LabelError, MissingDependencyError, PromptError
 
@@ -219,11 +219,12 @@ def find_modality(name: str) -> Modality:
 
 
 def sniff(path: Path) -> Format:
-    """Find the format of a file by its content.
+    """Find the format of a file by its content; ``FILE#RECORD`` names one recording in a file of several.
 
     Raises:
         FormatError: The file does not exist, is empty, cannot be read or is of no known format.
     """
+    path = split_record(path)[0]
     head = read_head(path)
     known = [form for modality in discover().values() for form in modality.formats().values()]
     for form in known:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from medclip.core import modality as discovery
+from medclip.core._heads import split_record
 from medclip.core.errors import DatasetError, FormatError, InputError, LabelError, MissingDependencyError, PromptError
 from medclip.core.modality import (
     Format,
@@ -318,3 +319,14 @@ def test_a_format_sees_no_more_than_the_head(tmp_path: Path, install: Install) -
         patch.setattr(discovery, "discover", lambda: {"watch": watched, "respiration": modality})
         assert sniff(path).name == "belt"
     assert seen == [4096]
+
+
+def test_a_record_in_a_file_of_several_is_named_behind_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "exams.h5"
+    assert split_record(tmp_path / "exams.h5#17") == (path, "17")
+    assert split_record(path) == (path, None)
+    assert split_record(tmp_path / "#17") == (tmp_path / "#17", None)
+    (tmp_path / "odd#name").touch()
+    assert split_record(tmp_path / "odd#name") == (tmp_path / "odd#name", None)
+    with pytest.raises(FormatError, match=r"exams\.h5 does not exist"):
+        sniff(tmp_path / "exams.h5#17")

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from medclip.core.errors import FormatError, MissingDependencyError
+import numpy as np
+
+from medclip.core.errors import FormatError, MedclipError, MissingDependencyError
 from medclip.modalities.ecg.formats._wfdb_header import MAXIMUM_VALUES
 
 __all__ = [
     "COPY_AGAIN",
     "EXPORT_AGAIN",
+    "as_voltages",
     "bytes_of",
     "check_readable",
     "check_size",
@@ -26,7 +30,7 @@ _MAXIMUM_LEADS = 256
 
 
 def check_readable(path: Path, *, maximum_bytes: int = _MAXIMUM_BYTES) -> int:
-    """Return the size of a file in bytes, or raise ``FormatError`` if it is none, is empty or is larger than any ECG."""
+    """Return the bytes of a file, or raise ``FormatError`` if it is none, is empty or is larger than any ECG."""
     try:
         with path.open("rb") as file:
             n_bytes = file.seek(0, 2)
@@ -60,19 +64,25 @@ def check_size(n_leads: int, n_samples: int, path: Path, *, maximum_values: int 
         )
 
 
-@contextlib.contextmanager
-def damaged(path: Path, *errors: type[Exception]) -> Iterator[None]:
-    """Turn what a library or NumPy says against a file into one line without the file's own words.
+def as_voltages(values: np.ndarray, path: Path) -> np.ndarray:
+    """Return numbers as float32 in C order, or raise ``FormatError`` if one is too large to be a voltage."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        array = np.array(values, np.float32, order="C")
+    if np.isinf(array).any():
+        raise FormatError(f"{path} holds numbers that are no voltages", received="infinity", action=COPY_AGAIN)
+    return array
 
-    Args:
-        path: The file.
-        errors: Classes of errors that mean a damaged file.
-    """
+
+@contextlib.contextmanager
+def damaged(path: Path) -> Iterator[None]:
+    """Turn whatever a library says against a file into one line without the file's own words, which may be a name."""
     try:
-        yield
-    except FormatError:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except MedclipError:
         raise
-    except errors as error:
+    except Exception as error:
         raise FormatError(
             f"{path} is truncated or damaged and cannot be decoded ({type(error).__name__})", action=COPY_AGAIN
         ) from error

@@ -78,7 +78,8 @@ def tags_of(section: bytes, path: Path) -> Mapping[int, bytes]:
     Raises:
         FormatError: A field is longer than the section.
     """
-    start, tags = 0, {}
+    tags: dict[int, bytes] = {}
+    start = 0
     while start < len(section) and section[start] != _LAST_TAG:
         tag, length = unpack(_TAG, section, start, path)
         start += _TAG.size

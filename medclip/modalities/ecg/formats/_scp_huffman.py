@@ -81,7 +81,8 @@ def decode(content: bytes, n_values: int, tables: Sequence[Table], path: Path) -
     n_bits = 8 * len(content)
     padded = np.frombuffer(content + bytes(8), np.uint8).astype(np.int64)
     words = (padded[:-3] << 24 | padded[1:-2] << 16 | padded[2:-1] << 8 | padded[3:]).tolist()
-    values, position, table = [], 0, tables[0]
+    values: list[int] = []
+    position, table = 0, tables[0]
     while len(values) < n_values:
         if position >= n_bits:
             raise _wrong_length(path, "end before its last sample")

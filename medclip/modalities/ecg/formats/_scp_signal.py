@@ -136,7 +136,7 @@ def _spread(stored: np.ndarray, places: np.ndarray) -> np.ndarray:
         return stored
     sizes = np.bincount(places)
     middles = np.cumsum(sizes) - (sizes + 1) / 2
-    spread = np.interp(np.arange(len(places)), middles, stored)
+    spread: np.ndarray = np.interp(np.arange(len(places)), middles, stored)
     is_alone = sizes[places] == 1
     spread[is_alone] = stored[places[is_alone]]
     return spread
@@ -157,7 +157,8 @@ def _decoded(
             allowed=f"{_PLAIN_BYTES * n_values} bytes for {n_values} samples",
             action=COPY_AGAIN,
         )
-    return _UNDO[n_differences](values).astype(np.float64)
+    undone: np.ndarray = _UNDO[n_differences](values).astype(np.float64)
+    return undone
 
 
 def _undo_second(values: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""SCP-ECG files (EN 1064, ISO 11073-91064), read by own code: no maintained library decodes all of their compressions."""
+"""SCP-ECG files (EN 1064, ISO 11073-91064), read by own code: no kept library decodes every compression."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Write SCP-ECG files from the words of the standard: bits as text, checksums bit by bit, samples one after the other."""
+"""Write SCP-ECG files from the words of the standard: bits as text, checksums bit by bit, samples one by one."""
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Mapping, Sequence
 
@@ -91,7 +92,7 @@ def differences(row: list[int], order: int) -> list[int]:
     if order == 0:
         return row
     if order == 1:
-        return row[:1] + [after - before for before, after in zip(row, row[1:], strict=False)]
+        return row[:1] + [after - before for before, after in itertools.pairwise(row)]
     return row[:2] + [row[n] - 2 * row[n - 1] + row[n - 2] for n in range(2, len(row))]
 
 

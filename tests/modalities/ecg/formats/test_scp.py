@@ -1,4 +1,4 @@
-"""SCP-ECG: a real file against its DICOM twin, and what it does not use against an encoder written from the standard."""
+"""SCP-ECG: a real file against its DICOM twin, and the rest against an encoder written from the standard."""
 
 from __future__ import annotations
 
