@@ -125,6 +125,13 @@ def test_no_appearance_denies_and_no_absence_asserts_the_finding(id: str) -> Non
             assert not asserts(name, sentence), f"{name}: {sentence}"
 
 
+@pytest.mark.parametrize("id", CONCEPTS)
+def test_absence_says_what_is_seen_instead(id: str) -> None:
+    """A text encoder puts a denial beside what it denies, so that denials cancel the finding's own wording."""
+    for sentence in described(CONCEPTS[id]).absence:
+        assert not re.search(r"\b(?:no|not|without|neither|none)\b", sentence.lower()), sentence
+
+
 def test_the_rules_above_find_what_they_look_for() -> None:
     assert asserts("sinus tachycardia", "Sinus tachycardia, otherwise a normal ECG.")
     assert not asserts("sinus tachycardia", "No signs of sinus tachycardia.")
