@@ -82,9 +82,10 @@ def download_dataset(
 
 def _check(card: DataCard, base_url: str | None, parts: Sequence[str] | None, n_parallel: int) -> str:
     if not card.base_url and base_url is None:
-        raise DownloadError(
+        # Its host keeps no list of checksums, or it is a part of another data set; the card says which.
+        raise InputError(
             f"{card.title} cannot be fetched by this command",
-            action=f"{card.access_conditions or 'fetch it by hand'} Its page: {card.url}",
+            action=card.access_conditions or f"fetch it by hand from {card.url}",
         )
     if card.access_conditions and base_url is None:
         raise DownloadError(

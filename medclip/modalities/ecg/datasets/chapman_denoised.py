@@ -144,10 +144,10 @@ def _read(path: Path, _: Entry) -> Sample:
 
 def _matrix(path: Path) -> np.ndarray:
     if path.suffix == ".mat":
-        variables = variables_of(path)
-        if "val" not in variables:
-            raise FormatError(f"{path} holds no matrix val", received=list(variables), action="copy it again")
-        return variables["val"]
+        values = variables_of(path).get("val")
+        if not isinstance(values, np.ndarray):
+            raise FormatError(f"{path} holds no matrix val", action="copy it again from its source")
+        return values
     try:
         return np.loadtxt(path, delimiter=",", ndmin=2)
     except (OSError, ValueError) as error:
