@@ -14,9 +14,14 @@ __all__ = ["main"]
 
 def main(given: Sequence[str]) -> int:
     """Evaluate a bundle zero-shot and write metrics, scores and tables."""
+    if any(word == "--benchmark" or word.startswith("--benchmark=") for word in given):
+        from medclip.cli._benchmark import main as run_benchmark
+
+        return run_benchmark(given)
     parser = Parser(
         prog="medclip evaluate",
-        description="Measure how well zero-shot scores rank the records of a data set. Research use only.",
+        description="Measure how well zero-shot scores rank the records of a data set. Research use only. "
+        "medclip evaluate --benchmark NAME --help explains the benchmarks of several data sets.",
     )
     parser.add_argument("--model", required=True, type=Path, help="bundle that medclip fit saved")
     parser.add_argument("--dataset", required=True, help="data set by name, or the folder of a packed store")

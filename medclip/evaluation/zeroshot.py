@@ -8,7 +8,7 @@ import numpy as np
 
 from medclip.core.dataset import Dataset
 from medclip.core.errors import DatasetError, FormatError, SignalError
-from medclip.core.input_spec import PreparedBatch
+from medclip.core.input_spec import InputSpec, PreparedBatch
 from medclip.core.label_set import LabelSet
 from medclip.core.sample import Sample
 from medclip.evaluation.evaluate import Evaluation, evaluate_scores
@@ -28,6 +28,7 @@ def evaluate_zeroshot(
     *,
     folds: Sequence[str] | None = None,
     prompts: str | PromptSet | None = None,
+    spec: InputSpec | None = None,
     skip_unreadable: bool = False,
     n_resamples: int = 1000,
     seed: int = 0,
@@ -41,6 +42,7 @@ def evaluate_zeroshot(
         labels: What to look for.
         folds: Folds to evaluate on; all if None.
         prompts: A prompt set, its name or the path of its file; the one named like the label set if None.
+        spec: How recordings are prepared, to reproduce somebody else's test; the model's own way if None.
         skip_unreadable: Leave out records that cannot be decoded or prepared; the protocol then says how many.
         n_resamples: Resamples of the patient bootstrap.
         seed: Of the bootstrap.
@@ -53,7 +55,8 @@ def evaluate_zeroshot(
     classifier = model.classifier(labels, prompts)
     table = dataset.labels(labels.name).select(labels.codes)
     records = select_records(dataset, table.values, folds)
-    reader = _Reader(model, dataset, skip_unreadable)
+    spec = spec or model.input_specs[dataset.modality]
+    reader = _Reader(spec, dataset, skip_unreadable)
     embeddings = model.embed_batches(dataset.modality, reader.batches(records), progress=progress)
     kept = reader.kept
     table = table.rows(kept)
@@ -73,7 +76,7 @@ def evaluate_zeroshot(
         record_filter=_record_filter(len(records) - len(kept)),
         prompt_set=prompt_set.name,
         prompts_sha256=prompt_set.digest(),
-        input_spec=model.input_specs[dataset.modality].to_dict(),
+        input_spec=spec.to_dict(),
         n_resamples=n_resamples,
         seed=seed,
     )
@@ -111,8 +114,8 @@ def select_records(dataset: Dataset, labels: np.ndarray, folds: Sequence[str] | 
 class _Reader:
     """Reads and prepares records in batches and remembers which could be used."""
 
-    def __init__(self, model: Model, dataset: Dataset, skip_unreadable: bool) -> None:
-        self._spec = model.input_specs[dataset.modality]
+    def __init__(self, spec: InputSpec, dataset: Dataset, skip_unreadable: bool) -> None:
+        self._spec = spec
         self._dataset = dataset
         self._skip = skip_unreadable
         self.kept: list[int] = []
