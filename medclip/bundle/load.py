@@ -13,8 +13,9 @@ from medclip.bundle.manifest import bundle_digest, check_files, read_bundle_file
 from medclip.core.errors import BundleError
 from medclip.core.input_spec import InputSpec, input_spec_from_dict
 from medclip.encoders.configurable import build
+from medclip.encoders.huggingface import load_text_folder
 from medclip.encoders.model import ContrastiveModel, TextTower, Tower
-from medclip.encoders.text import TextEncoder, load_text_folder
+from medclip.encoders.text import TextEncoder
 from medclip.modalities.report.pipeline import ReportPipeline
 
 __all__ = ["Bundle", "load_bundle"]

@@ -22,6 +22,16 @@ __all__ = [
 SCHEMA_VERSION = 1
 BUNDLE_FILE = "bundle.json"
 MANIFEST_FILE = "MANIFEST.json"
+_PARTS: dict[str, type | tuple[type, ...]] = {
+    "medclip_version": str,
+    "input_specs": dict,
+    "towers": dict,
+    "text": dict,
+    "reports": dict,
+    "scale": (int, float),
+    "prompt_sets": dict,
+    "training": dict,
+}
 
 
 def write_manifest(folder: Path) -> None:
@@ -48,7 +58,7 @@ def check_files(folder: Path, *, below: str = "", only: tuple[str, ...] = ()) ->
         path = folder / name
         if not path.is_file():
             raise BundleError(f"the bundle {folder} lacks {name}", action="copy it again from where it was saved")
-        found = sha256_of_file(path)
+        found = _sha256(path)
         if found != expected:
             raise BundleError(
                 f"{path} has changed since the bundle was saved",
@@ -64,10 +74,10 @@ def read_bundle_file(folder: Path) -> dict[str, Any]:
     Raises:
         BundleError: The folder is no bundle, or one of another schema.
     """
-    if not (folder / MANIFEST_FILE).is_file() or not (folder / BUNDLE_FILE).is_file():
+    if _what_is_there(folder):
         raise BundleError(
             f"{folder} is no bundle",
-            received="no such folder" if not folder.exists() else "a folder without MANIFEST.json",
+            received=_what_is_there(folder),
             allowed="a folder that medclip fit saved",
             action="check the path",
         )
@@ -75,7 +85,8 @@ def read_bundle_file(folder: Path) -> dict[str, Any]:
     try:
         described: dict[str, Any] = read_json(folder / BUNDLE_FILE)
         version = described["schema_version"]
-    except (ValueError, KeyError, TypeError) as error:
+        lacking = [name for name, kind in _PARTS.items() if not isinstance(described.get(name), kind)]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BundleError(f"{folder / BUNDLE_FILE} is malformed", action="save the bundle again") from error
     if version != SCHEMA_VERSION:
         raise BundleError(
@@ -84,13 +95,32 @@ def read_bundle_file(folder: Path) -> dict[str, Any]:
             allowed=f"schema {SCHEMA_VERSION}",
             action="train again, or install the version named in its README.md",
         )
+    if lacking:
+        raise BundleError(
+            f"{folder / BUNDLE_FILE} is malformed", received=f"no {lacking[0]}", action="save the bundle again"
+        )
     return described
+
+
+def _what_is_there(folder: Path) -> str:
+    """Say what stands in the place of a bundle; nothing if it looks like one."""
+    if not folder.is_dir():
+        return "a file" if folder.is_file() else "no such folder"
+    lacking = [name for name in (MANIFEST_FILE, BUNDLE_FILE) if not (folder / name).is_file()]
+    return f"a folder without {' and '.join(lacking)}" if lacking else ""
 
 
 def bundle_digest(folder: Path) -> str:
     """Sha256 over the manifest's checksums: equal digests are the same model."""
     lines = "".join(f"{checksum}  {name}\n" for name, checksum in sorted(_manifest(folder).items()))
     return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return sha256_of_file(path)
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read ({error.strerror})", action="check its rights") from error
 
 
 def _manifest(folder: Path) -> dict[str, str]:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from medclip.bundle.card import model_card
 from medclip.bundle.manifest import BUNDLE_FILE, SCHEMA_VERSION, write_manifest
 from medclip.core.errors import BundleError
-from medclip.core.files import new_folder, write_json
+from medclip.core.files import new_folder, read_json, write_json
 from medclip.core.input_spec import InputSpec
 from medclip.encoders.configurable import Configurable, describe
 from medclip.encoders.model import ContrastiveModel, TextTower, Tower
@@ -179,14 +179,12 @@ def _save_text_encoder(text: TextTower, work: Path) -> None:
 
 
 def _save_adapter(network: nn.Module, folder: Path) -> None:
-    """Save as PEFT does, without the path of the base model, which is in the bundle."""
+    """Save as PEFT does, without the path of the base model, which is in the bundle, and without PEFT's empty card."""
     adapted: PeftModel = network  # type: ignore[assignment]
-    config = adapted.peft_config["default"]
-    named, config.base_model_name_or_path = config.base_model_name_or_path, None
-    try:
-        adapted.save_pretrained(str(folder), safe_serialization=True)
-    finally:
-        config.base_model_name_or_path = named
+    adapted.save_pretrained(str(folder), safe_serialization=True)
+    config = folder / "adapter_config.json"
+    write_json(config, read_json(config) | {"base_model_name_or_path": None})
+    (folder / "README.md").unlink(missing_ok=True)
 
 
 def _without_adapter(network: nn.Module) -> nn.Module:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -15,11 +16,13 @@ _COMMANDS = {
     "zeroshot": ("medclip.cli.zeroshot", "score the findings of a label set for recordings from files"),
     "evaluate": ("medclip.cli.evaluate", "measure a bundle on a data set, with intervals"),
     "baselines": ("medclip.cli.baselines", "put a supervised network and an untrained encoder beside a bundle"),
-    "fit": ("medclip.cli.train", "train from a recipe and save a bundle"),
-    "validate": ("medclip.cli.train", "compute the validation losses of a checkpoint"),
-    "test": ("medclip.cli.train", "compute the test losses of a checkpoint"),
-    "predict": ("medclip.cli.train", "write the embeddings of a data set"),
+    "fit": ("medclip.cli.recipe", "train from a recipe and save a bundle"),
+    "validate": ("medclip.cli.recipe", "compute the validation losses of a checkpoint"),
+    "test": ("medclip.cli.recipe", "compute the test losses of a checkpoint"),
+    "predict": ("medclip.cli.recipe", "write the embeddings of a data set"),
     "data": ("medclip.cli.data", "list, download, pack and verify data sets"),
+    "knowledge": ("medclip.cli.knowledge", "store and search what is known about findings"),
+    "prompts": ("medclip.cli.prompts", "build, check and show the sentences that describe findings"),
     "bundle": ("medclip.cli.bundle", "inspect and verify a bundle"),
 }
 
@@ -27,6 +30,26 @@ _COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one sub-command and return its exit code: 0 done, 2 the user can mend it, 130 interrupted."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if hasattr(sys.stdout, "reconfigure"):
+        # A terminal that lacks a letter gets its code instead of a traceback.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        code = _dispatch(given)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our output has gone (as with "| head"); that is no fault.
+        _discard_output()
+        return 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        _discard_output()
+        return _fail("the disk is full. Free some space, then run again.")
+    return code
+
+
+def _dispatch(given: list[str]) -> int:
     if not given or given[0] in ("-h", "--help"):
         print(_help())
         return 0
@@ -36,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"medclip {__version__}")
         return 0
     if given[0] not in _COMMANDS:
-        return _fail(f"unknown command: received {given[0]}; allowed: {', '.join(_COMMANDS)}. Try medclip --help.")
+        return _unknown(given[0])
     return _run(_COMMANDS[given[0]][0], given)
 
 
@@ -49,17 +72,31 @@ def _run(module: str, given: list[str]) -> int:
         return _fail(str(error))
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
-    except BrokenPipeError:
-        # The reader of our output has gone (as with "| head"); that is no fault.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except SystemExit as left:
+        # From --help: argparse leaves by itself, before its output is flushed.
+        return left.code if isinstance(left.code, int) else 0
     return code
+
+
+def _unknown(command: str) -> int:
+    from medclip.core.errors import InputError
+
+    error = InputError("unknown command", received=command, allowed=_COMMANDS, action="see medclip --help")
+    return _fail(str(error))
 
 
 def _fail(message: str, code: int = 2) -> int:
-    sys.stdout.flush()
-    print(f"medclip: {message}", file=sys.stderr)
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    if sys.stderr is not None:
+        print(f"medclip: {message}", file=sys.stderr)
     return code
+
+
+def _discard_output() -> None:
+    """Let what is still buffered go nowhere, so that the interpreter does not fail on it at its end."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _help() -> str:

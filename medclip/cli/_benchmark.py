@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medclip.cli.arguments import Parser
+from medclip.cli.arguments import Parser, add_model, count
 
 if TYPE_CHECKING:
     from medclip.evaluation.benchmark import Benchmark, Outcome
@@ -65,9 +65,10 @@ def _parser() -> Parser:
         prog="medclip evaluate --benchmark",
         description="Run the tests of a benchmark whose data sets are there, each under one or more protocols side by "
         "side, and name those that are not. Research use only.",
+        example="medclip evaluate --benchmark NAME --model BUNDLE --root data --out results",
     )
     parser.add_argument("--benchmark", required=True, help="benchmark by name")
-    parser.add_argument("--model", required=True, type=Path, help="bundle that medclip fit saved")
+    add_model(parser)
     parser.add_argument("--root", required=True, type=Path, help="folder that holds the folders of the data sets")
     parser.add_argument(
         "--protocol", action="append", metavar="NAME", help="may be repeated; default: all that can run"
@@ -78,9 +79,9 @@ def _parser() -> Parser:
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="new folder for the results")
     parser.add_argument("--overwrite", action="store_true", help="replace the results that DIR holds")
     parser.add_argument("--skip-unreadable", action="store_true", help="leave out records that cannot be used")
-    parser.add_argument("--resamples", type=int, default=1000, help="bootstrap resamples; default 1000")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the bootstrap; default 0")
-    parser.add_argument("--device", default="cpu", help="where to compute; default cpu")
+    parser.add_argument("--resamples", type=count, default=1000, metavar="N", help="bootstrap resamples; default: 1000")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the bootstrap; default: 0")
+    parser.add_argument("--device", default="cpu", help="where to compute; default: cpu")
     return parser
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medclip.cli.arguments import Parser
+from medclip.cli.arguments import Parser, add_dataset, add_model, add_prompts, count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,23 +19,9 @@ __all__ = ["main"]
 
 def main(given: Sequence[str]) -> int:
     """Evaluate a bundle and two baselines on the same records and print their differences with intervals."""
-    parser = Parser(prog="medclip baselines", description=main.__doc__)
-    parser.add_argument("--model", required=True, type=Path, help="bundle that medclip fit saved")
-    parser.add_argument("--dataset", required=True, help="data set by name, or the folder of a packed store")
-    parser.add_argument("--root", type=Path, help="folder of the data set")
-    parser.add_argument("--labels", required=True, help="label set")
-    parser.add_argument(
-        "--train-fold", nargs="+", required=True, metavar="FOLD", help="folds whose labels are trained on"
-    )
-    parser.add_argument("--fold", nargs="+", required=True, metavar="FOLD", help="folds to evaluate on")
-    parser.add_argument("--prompts", help="prompt set by name or JSON file; default: the one of the label set")
-    parser.add_argument("--epochs", type=int, default=16, help="epochs of the supervised network; default 16")
-    parser.add_argument("--seed", type=int, default=0, help="of weights, order and bootstrap; default 0")
-    parser.add_argument("--out", type=Path, help="JSON file for the numbers")
-    args = parser.parse_args(given[1:])
+    args = _parser().parse_args(given[1:])
 
-    from medclip.core.errors import InputError
-    from medclip.core.label_set import LabelSet
+    from medclip.core.errors import InputError, OutputError
     from medclip.data.access import open_dataset
     from medclip.evaluation.baselines import prepared_records, random_encoder_probe, supervised_network
     from medclip.evaluation.zeroshot import evaluate_zeroshot, select_records
@@ -44,8 +30,11 @@ def main(given: Sequence[str]) -> int:
 
     if set(args.train_fold) & set(args.fold):
         raise InputError("a fold is both trained on and evaluated", received=args.train_fold, allowed="other folds")
+    if args.out is not None and args.out.exists():
+        raise OutputError(f"{args.out} exists already", action="choose another file")
     keep_freed_memory()
-    model, labels = load(args.model), LabelSet.load(args.labels)
+    model = load(args.model)
+    labels = model.label_set(args.labels)
     dataset = open_dataset(args.dataset, args.root)
     table = dataset.labels(labels.name).select(labels.codes)
     train = select_records(dataset, table.values, args.train_fold)
@@ -68,6 +57,29 @@ def main(given: Sequence[str]) -> int:
     rows = _compare(scores, table.rows(test), [dataset.records[record].patient_id for record in test], args.seed)
     _report(rows, args, shlex.join(["medclip", *given]), n_train=len(train), n_test=len(test))
     return 0
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="medclip baselines",
+        description="Evaluate a bundle and two baselines on the same records: a network of the same kind trained with\n"
+        "labels, and a linear probe of an untrained one. Prints their differences with intervals.",
+        example="medclip baselines --model BUNDLE --dataset STORE --labels simulated --train-fold 1 2 3 --fold 10",
+    )
+    add_model(parser)
+    add_dataset(parser)
+    parser.add_argument("--labels", required=True, metavar="NAME", help="label set, see medclip data labels")
+    parser.add_argument(
+        "--train-fold", nargs="+", required=True, metavar="FOLD", help="folds whose labels are trained on"
+    )
+    parser.add_argument("--fold", nargs="+", required=True, metavar="FOLD", help="folds to evaluate on")
+    add_prompts(parser)
+    parser.add_argument(
+        "--epochs", type=count, default=16, metavar="N", help="epochs of the supervised network; default: 16"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of weights, order and bootstrap; default: 0")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="new JSON file for the numbers")
+    return parser
 
 
 def _compare(scores: dict[str, np.ndarray], labels: LabelTable, patients: list[str], seed: int) -> list[dict[str, Any]]:

@@ -13,9 +13,13 @@ __all__ = ["main"]
 
 def main(given: Sequence[str]) -> int:
     """Print what a bundle is, after checking every file against its manifest."""
-    parser = Parser(prog="medclip bundle", description="Show what a bundle holds; every file is checked first.")
+    parser = Parser(
+        prog="medclip bundle",
+        description="Show what a bundle holds; every file is checked against its checksum first.",
+        example="medclip bundle inspect runs/demo/bundle",
+    )
     parser.add_argument("action", choices=["inspect", "verify"], help="inspect prints, verify only checks")
-    parser.add_argument("bundle", type=Path, help="folder that medclip fit saved")
+    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that medclip fit or medclip demo saved")
     parser.add_argument("--json", action="store_true", help="print bundle.json as it is")
     args = parser.parse_args(given[1:])
 

@@ -6,26 +6,30 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from medclip.cli.arguments import Parser
+from medclip.cli.arguments import Parser, count
 
 __all__ = ["main"]
 
 
 def main(given: Sequence[str]) -> int:
     """Run one of the actions on data sets."""
-    parser = Parser(prog="medclip data", description="Find, fetch, pack and check data sets.")
-    actions = parser.add_subparsers(dest="action", required=True, parser_class=Parser)
+    parser = Parser(
+        prog="medclip data",
+        description="Find, fetch, pack and check data sets.",
+        example="medclip data pack simulated --out store",
+    )
+    actions = parser.add_subparsers(dest="action", required=True, parser_class=Parser, metavar="ACTION")
     actions.add_parser("list", help="data sets that medclip knows").set_defaults(run=_list)
     actions.add_parser("labels", help="label sets that medclip knows").set_defaults(run=_labels)
     info = actions.add_parser("info", help="version, licence and citation of a data set")
-    info.add_argument("dataset")
+    info.add_argument("dataset", metavar="NAME")
     info.set_defaults(run=_info)
     download = actions.add_parser("download", help="fetch a data set; run it again to continue")
-    download.add_argument("dataset")
+    download.add_argument("dataset", metavar="NAME", help="one of medclip data list")
     download.add_argument("--out", required=True, type=Path, metavar="DIR", help="where to put it")
     download.add_argument("--part", action="append", metavar="NAME", help="fetch only this part; may be repeated")
-    download.add_argument("--base-url", help="a mirror, instead of the publisher's address")
-    download.add_argument("--parallel", type=int, default=8, help="connections at a time; default 8")
+    download.add_argument("--base-url", metavar="URL", help="a mirror, instead of the publisher's address")
+    download.add_argument("--parallel", type=count, default=8, metavar="N", help="connections at a time; default: 8")
     download.set_defaults(run=_download)
     pack = actions.add_parser("pack", help="pack a data set for fast reading; run it again to continue")
     _add_source(pack)
@@ -33,7 +37,7 @@ def main(given: Sequence[str]) -> int:
     pack.add_argument("--skip-unreadable", action="store_true", help="leave out records that cannot be decoded")
     pack.set_defaults(run=_pack)
     verify = actions.add_parser("verify", help="compare a packed store with its checksums")
-    verify.add_argument("store", type=Path)
+    verify.add_argument("store", type=Path, metavar="DIR", help="the packed store")
     verify.set_defaults(run=_verify)
     reports = actions.add_parser("reports", help="how many words of the reports the glossaries know")
     _add_source(reports)
@@ -44,8 +48,8 @@ def main(given: Sequence[str]) -> int:
 
 
 def _add_source(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dataset")
-    parser.add_argument("--root", type=Path, help="folder of the data set")
+    parser.add_argument("dataset", metavar="NAME", help="one of medclip data list, or the folder of a packed store")
+    parser.add_argument("--root", type=Path, metavar="DIR", help="folder of the data set")
     parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="option of the data set")
 
 
@@ -73,8 +77,14 @@ def _labels(args: argparse.Namespace) -> None:
 
 def _info(args: argparse.Namespace) -> None:
     from medclip.core.cards import load_card
+    from medclip.core.modality import find_dataset
 
-    card = load_card(args.dataset)
+    factory = find_dataset(args.dataset)[1]
+    print(factory.description)
+    if not factory.needs_root:
+        print("computed when it is used: there is nothing to download")
+        return
+    card = load_card(factory.name)
     for name in ("title", "version", "licence", "url", "citation", "access_conditions"):
         value = getattr(card, name)
         if value:

@@ -24,9 +24,21 @@ _MARK = ".medclip-demo"
 
 def main(given: Sequence[str]) -> int:
     """Train on simulated recordings and their reports, then diagnose simulated patients that were held out."""
-    parser = Parser(prog="medclip demo", description=main.__doc__)
-    parser.add_argument("--out", type=Path, default=Path("runs/demo"), metavar="DIR", help="default: runs/demo")
+    parser = Parser(
+        prog="medclip demo",
+        description="Train on simulated recordings and their reports, then diagnose simulated patients that the model\n"
+        "has not seen and has no labels for. Needs no data and no network.",
+        example="medclip demo --out runs/demo",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("runs/demo"),
+        metavar="DIR",
+        help="new folder for everything; default: runs/demo",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier demo in DIR")
+    parser.add_argument("--recipe", metavar="RECIPE", help="recipe on simulated recordings; default: the demo's own")
     args = parser.parse_args(given[1:])
 
     from medclip.cli import evaluate, train
@@ -36,9 +48,9 @@ def main(given: Sequence[str]) -> int:
     from medclip.zeroshot.model import load
 
     started = time.monotonic()
-    _prepare(args.out, overwrite=args.overwrite)
     modality = find_dataset(_DATASET)[0].name
-    recipe = find_recipe(f"{modality}/demo")
+    recipe = find_recipe(args.recipe or f"{modality}/demo")
+    _prepare(args.out, overwrite=args.overwrite)
     store = args.out / "store"
     train.main(
         ["fit", "--config", str(recipe), "--trainer.default_root_dir", str(args.out), "--data.store", str(store)]
@@ -48,7 +60,7 @@ def main(given: Sequence[str]) -> int:
     evaluate.main(["evaluate", "--model", str(bundle), *chosen, "--out", str(results)])
     model, labels = load(bundle), LabelSet.load(_DATASET)
     picture = _draw_one(model, labels, store, args.out)
-    print(f"one unseen patient with the highest findings: {picture}")
+    print(f"the unseen patient with most findings: {picture}")
     print(f"done in {time.monotonic() - started:.0f} s")
     return 0
 
@@ -56,30 +68,29 @@ def main(given: Sequence[str]) -> int:
 def _prepare(folder: Path, *, overwrite: bool) -> None:
     """Make the folder; replace only what an earlier demo left."""
     from medclip.core.errors import OutputError
+    from medclip.core.files import output_errors
 
-    if folder.exists() and any(folder.iterdir()):
-        if not (overwrite and (folder / _MARK).is_file()):
-            raise OutputError(
-                f"{folder} exists already", action="choose another --out, or say --overwrite to replace a demo"
-            )
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / _MARK).touch()
+    with output_errors(folder):
+        if folder.exists() and (folder.is_file() or any(folder.iterdir())):
+            if not (overwrite and (folder / _MARK).is_file()):
+                raise OutputError(
+                    f"{folder} exists already", action="choose another --out, or say --overwrite to replace a demo"
+                )
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _MARK).touch()
 
 
 def _draw_one(model: Model, labels: LabelSet, store: Path, folder: Path) -> Path:
-    """Diagnose and draw the first unseen record that has an abnormal finding."""
+    """Diagnose and draw the unseen record with most abnormal findings, the first of several."""
     from medclip.core.files import write_whole
     from medclip.data.store import PackedStore
 
     dataset: Dataset = PackedStore(store)
     table = dataset.labels(labels.name)
     abnormal = [column for column, finding in enumerate(labels.findings) if finding.polarity == "abnormal"]
-    index = next(
-        position
-        for position, info in enumerate(dataset.records)
-        if info.fold == _UNSEEN_FOLD and (table.values[position, abnormal] == 1.0).sum() >= 2
-    )
+    unseen = [position for position, info in enumerate(dataset.records) if info.fold == _UNSEEN_FOLD]
+    index = max(unseen, key=lambda position: (table.values[position, abnormal] == 1.0).sum())
     findings = model.diagnose(dataset[index], labels=labels)
     print(findings)
     target = folder / "unseen_patient.png"

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from medclip.cli.arguments import Parser
+from medclip.cli.arguments import Parser, add_dataset, add_model, add_prompts, count
 
 __all__ = ["main"]
 
@@ -18,17 +18,95 @@ def main(given: Sequence[str]) -> int:
         from medclip.cli._benchmark import main as run_benchmark
 
         return run_benchmark(given)
+    args = _parser().parse_args(given[1:])
+
+    from tqdm import tqdm
+
+    from medclip.cli.options import parse_options
+    from medclip.core.errors import OutputError
+    from medclip.data.access import open_dataset
+    from medclip.evaluation.zeroshot import calibrate_zeroshot, evaluate_zeroshot, refuse_overlap
+    from medclip.results.tables import evaluation_table, write_evaluation
+    from medclip.zeroshot.model import load
+
+    started = time.monotonic()
+    if args.out.exists() and not args.overwrite:
+        raise OutputError(f"{args.out} exists already", action="choose another folder, or say --overwrite")
+    model = load(args.model, device=args.device)
+    labels = model.label_set(args.labels)
+    dataset = open_dataset(args.dataset, args.root, **parse_options(args.option))
+    if args.calibrate_fold:
+        refuse_overlap(dataset, args.calibrate_fold, args.fold)
+    with tqdm(desc=f"scoring {dataset.name}", unit=" records", disable=None) as bar:
+        calibrated = None
+        if args.calibrate_fold:
+            calibrated = calibrate_zeroshot(
+                model,
+                dataset,
+                labels,
+                folds=args.calibrate_fold,
+                method=args.calibration,
+                prompts=args.prompts,
+                ensemble=args.ensemble,
+                skip_unreadable=args.skip_unreadable,
+                progress=bar.update,
+            )
+        evaluation = evaluate_zeroshot(
+            model,
+            dataset,
+            labels,
+            folds=args.fold,
+            prompts=args.prompts,
+            ensemble=args.ensemble,
+            classifier=calibrated,
+            skip_unreadable=args.skip_unreadable,
+            n_resamples=args.resamples,
+            seed=args.seed,
+            progress=bar.update,
+        )
+    command = shlex.join(["medclip", *given])
+    write_evaluation(
+        evaluation,
+        args.out,
+        command=command,
+        duration_s=time.monotonic() - started,
+        overwrite=args.overwrite,
+        further={"calibration.json": calibrated.calibration.to_json()} if calibrated else {},
+    )
+    print(evaluation_table(evaluation))
+    for code, reason in calibrated.calibration.left_out.items() if calibrated else ():
+        print(f"{code} is not calibrated: {reason}")
+    print(f"wrote {args.out}")
+    return 0
+
+
+def _parser() -> Parser:
     parser = Parser(
         prog="medclip evaluate",
         description="Measure how well zero-shot scores rank the records of a data set. Research use only. "
         "medclip evaluate --benchmark NAME --help explains the benchmarks of several data sets.",
+        example="medclip evaluate --model BUNDLE --dataset simulated --labels simulated --fold 10 --out results",
     )
-    parser.add_argument("--model", required=True, type=Path, help="bundle that medclip fit saved")
-    parser.add_argument("--dataset", required=True, help="data set by name, or the folder of a packed store")
-    parser.add_argument("--root", type=Path, help="folder of the data set")
-    parser.add_argument("--labels", required=True, help="label set")
+    add_model(parser)
+    add_dataset(parser)
+    parser.add_argument("--labels", required=True, metavar="NAME", help="label set, see medclip data labels")
     parser.add_argument("--fold", nargs="+", default=None, metavar="FOLD", help="folds to evaluate on; default: all")
-    parser.add_argument("--prompts", help="prompt set by name or JSON file; default: the one of the label set")
+    add_prompts(parser)
+    parser.add_argument(
+        "--ensemble",
+        metavar="NAME",
+        help="how sentences are joined: mean, zpe (weights from the records, without labels) or chils (the label "
+        "set's hierarchy); default: that of the modality",
+    )
+    parser.add_argument(
+        "--calibrate-fold",
+        nargs="+",
+        metavar="FOLD",
+        help="fit probabilities on these folds, which are not evaluated on; DIR/calibration.json keeps them",
+    )
+    parser.add_argument(
+        "--calibration", choices=["temperature", "platt", "isotonic"], default="platt", help="how; default: platt"
+    )
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="new folder for the results")
     parser.add_argument("--overwrite", action="store_true", help="replace the results that DIR holds")
     parser.add_argument(
@@ -41,43 +119,7 @@ def main(given: Sequence[str]) -> int:
         metavar="NAME=VALUE",
         help="option of the data set, e.g. sampling_rate_hz=100",
     )
-    parser.add_argument("--resamples", type=int, default=1000, help="bootstrap resamples; default 1000")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the bootstrap; default 0")
-    parser.add_argument("--device", default="cpu", help="where to compute; default cpu")
-    args = parser.parse_args(given[1:])
-
-    from tqdm import tqdm
-
-    from medclip.cli.options import parse_options
-    from medclip.core.errors import OutputError
-    from medclip.core.label_set import LabelSet
-    from medclip.data.access import open_dataset
-    from medclip.evaluation.zeroshot import evaluate_zeroshot
-    from medclip.results.tables import evaluation_table, write_evaluation
-    from medclip.zeroshot.model import load
-
-    started = time.monotonic()
-    if args.out.exists() and not args.overwrite:
-        raise OutputError(f"{args.out} exists already", action="choose another folder, or say --overwrite")
-    model = load(args.model, device=args.device)
-    labels = LabelSet.load(args.labels)
-    dataset = open_dataset(args.dataset, args.root, **parse_options(args.option))
-    with tqdm(desc=f"scoring {dataset.name}", unit=" records", disable=None) as bar:
-        evaluation = evaluate_zeroshot(
-            model,
-            dataset,
-            labels,
-            folds=args.fold,
-            prompts=args.prompts,
-            skip_unreadable=args.skip_unreadable,
-            n_resamples=args.resamples,
-            seed=args.seed,
-            progress=bar.update,
-        )
-    command = shlex.join(["medclip", *given])
-    write_evaluation(
-        evaluation, args.out, command=command, duration_s=time.monotonic() - started, overwrite=args.overwrite
-    )
-    print(evaluation_table(evaluation))
-    print(f"wrote {args.out}")
-    return 0
+    parser.add_argument("--resamples", type=count, default=1000, metavar="N", help="bootstrap resamples; default: 1000")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the bootstrap; default: 0")
+    parser.add_argument("--device", default="cpu", help="where to compute; default: cpu")
+    return parser

@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from medclip.bundle.save import BundleContent, save_bundle
 from medclip.core.cards import load_card
-from medclip.core.errors import DatasetError
+from medclip.core.errors import ConfigError, DatasetError
 from medclip.core.modality import find_modality
 from medclip.data.datamodule import PairDataModule
 from medclip.objectives.temperature import Scale
@@ -46,6 +46,8 @@ def export_bundle(
     model = module.model
     if model is None or model.text is None:
         raise DatasetError("there is no trained model to save")
+    if not all(bool(parameter.isfinite().all()) for parameter in module.parameters()):
+        raise ConfigError("the training diverged: weights are not finite", action="lower model.optimizer.lr")
     modality = data.spec.modality
     prompt_sets = {
         name: embed_prompt_set(model.text, data.reports, PromptSet.read(path))
@@ -90,7 +92,7 @@ def _provenance(
         "n_epochs": int(trainer.current_epoch),
         "n_steps": int(trainer.global_step),
         "weights": weights,
-        "losses": {name: float(value) for name, value in trainer.callback_metrics.items()},
+        "losses": {name: float(value) for name, value in trainer.callback_metrics.items() if value.isfinite()},
         "recipe": yaml.safe_load(recipe),
     }
     try:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medclip.cli.arguments import Parser
+from medclip.cli.arguments import Parser, add_model, add_prompts
+from medclip.core.one_line import one_line
 
 if TYPE_CHECKING:
     from medclip.zeroshot.findings import Findings
@@ -18,56 +20,110 @@ __all__ = ["main"]
 
 def main(given: Sequence[str]) -> int:
     """Score recordings from raw files; a file that cannot be used is reported and the others still answered."""
-    parser = Parser(
-        prog="medclip zeroshot",
-        description="Score every finding of a label set for recordings from files. Research use only.",
-    )
-    parser.add_argument("files", nargs="+", type=Path, help="recordings, of any format that medclip reads")
-    parser.add_argument("--model", required=True, type=Path, help="bundle that medclip fit saved")
-    parser.add_argument("--labels", required=True, help="label set, for example one of: medclip data labels")
-    parser.add_argument("--prompts", help="prompt set by name or JSON file; default: the one of the label set")
-    parser.add_argument("--json", action="store_true", help="print one JSON object per file instead of tables")
-    parser.add_argument("--plot", type=Path, metavar="DIR", help="draw each recording with its findings into DIR")
-    parser.add_argument("--device", default="cpu", help="where to compute; default cpu")
-    args = parser.parse_args(given[1:])
+    args = _parser().parse_args(given[1:])
 
     from medclip.core.errors import MedclipError
-    from medclip.core.label_set import LabelSet
     from medclip.data.access import read
+    from medclip.zeroshot.calibration import Calibration
     from medclip.zeroshot.model import load
 
-    labels = LabelSet.load(args.labels)
+    pictures = _Pictures(args.plot) if args.plot else None
     model = load(args.model, device=args.device)
-    model.classifier(labels, args.prompts)
+    labels = model.label_set(args.labels)
+    # What is wrong with the prompts is wrong for every file: say it once.
+    prompts = model.prompt_set(labels, args.prompts)
+    classifier = model.classifier(labels, prompts, ensemble=args.ensemble)
+    calibration = Calibration.read(args.calibration) if args.calibration else None
+    if calibration is not None:
+        model.calibrated(classifier, calibration, labels, prompts)
+    diagnose = functools.partial(
+        model.diagnose, labels=labels, prompts=prompts, ensemble=args.ensemble, calibration=calibration
+    )
     n_failed = 0
     for path in args.files:
         try:
-            findings = model.diagnose(read(path), labels=labels, prompts=args.prompts)
-            picture = _draw(findings, path, args.plot) if args.plot else None
+            findings = diagnose(read(path))
+            picture = pictures.draw(findings, path) if pictures else None
         except MedclipError as error:
             n_failed += 1
-            print(f"medclip: {path}: {error}", file=sys.stderr)
+            _complain(path, str(error))
             continue
         _show(path, findings, picture, as_json=args.json)
     return 2 if n_failed else 0
 
 
+def _parser() -> Parser:
+    parser = Parser(
+        prog="medclip zeroshot",
+        description="Score every finding of a label set for recordings from files. Research use only.\n"
+        "A file that cannot be used is reported, and the others are still answered; the exit code is then 2.",
+        example="medclip zeroshot recording.hea --model runs/demo/bundle --labels simulated",
+    )
+    parser.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="recordings, of any format that medclip reads"
+    )
+    add_model(parser)
+    parser.add_argument(
+        "--labels", metavar="NAME", help="label set, see medclip data labels; default: the only one of the bundle"
+    )
+    add_prompts(parser)
+    parser.add_argument("--ensemble", metavar="NAME", help="mean or chils; default: that of the modality")
+    parser.add_argument("--calibration", type=Path, metavar="FILE", help="calibration.json of medclip evaluate")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per file, each on a line of its own")
+    parser.add_argument("--plot", type=Path, metavar="DIR", help="draw each recording with its findings into DIR")
+    parser.add_argument("--device", default="cpu", help="where to compute; default: cpu")
+    return parser
+
+
+def _complain(path: Path, message: str) -> None:
+    name = one_line(str(path))
+    if sys.stderr is not None:
+        print(f"medclip: {message if name in message else f'{name}: {message}'}", file=sys.stderr)
+
+
 def _show(path: Path, findings: Findings, picture: Path | None, *, as_json: bool) -> None:
     if as_json:
         answer: dict[str, Any] = {"file": str(path)} | findings.to_dict()
-        print(json.dumps(answer | ({"plot": str(picture)} if picture else {}), ensure_ascii=False))
+        # In ASCII, so that it is JSON on every terminal and for every file name.
+        print(json.dumps(answer | ({"plot": str(picture)} if picture else {})))
         return
-    print(f"{path}\n{findings}")
+    print(f"{one_line(str(path))}\n{findings}")
     if picture:
-        print(f"drawn: {picture}")
+        print(f"drawn: {one_line(str(picture))}")
     print()
 
 
-def _draw(findings: Findings, path: Path, folder: Path) -> Path:
-    from medclip.core.files import write_whole
+class _Pictures:
+    """Draws into one folder; recordings that share a name do not overwrite each other.
 
-    target = folder / f"{path.stem}.png"
-    figure = findings.plot()
-    with write_whole(target) as temporary:
-        figure.savefig(temporary, format="png")
-    return target
+    Args:
+        folder: Made when the first picture is; pictures of an earlier run are replaced.
+
+    Raises:
+        OutputError: It is no folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from medclip.core.errors import OutputError
+
+        if folder.exists() and not folder.is_dir():
+            raise OutputError(f"{folder} is no folder", action="choose another --plot")
+        self._folder = folder
+        self._taken: set[str] = set()
+
+    def draw(self, findings: Findings, path: Path) -> Path:
+        from medclip.core.files import write_whole
+
+        figure = findings.plot()
+        target = self._folder / f"{self._free_name(path.stem)}.png"
+        with write_whole(target) as temporary:
+            figure.savefig(temporary, format="png")
+        return target
+
+    def _free_name(self, stem: str) -> str:
+        name, number = stem, 1
+        while name in self._taken:
+            number += 1
+            name = f"{stem}-{number}"
+        self._taken.add(name)
+        return name

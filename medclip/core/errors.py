@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from medclip.core.one_line import one_line
+
 __all__ = [
     "BundleError",
     "ConfigError",
@@ -75,8 +77,7 @@ class MedclipError(Exception):
         message = self.what if not parts else f"{self.what}: {'; '.join(parts)}"
         if self.action:
             message += f". {_sentence(self.action)}"
-        line = " ".join(message.split())
-        return line if line.isprintable() else "".join(sign if sign.isprintable() else "?" for sign in line)
+        return one_line(message)
 
 
 class InputError(MedclipError, ValueError):

@@ -126,6 +126,7 @@ class Modality:
         default_input_spec: Specification used by recipes and tools that name none.
         plot: Draws a sample the way its readers are used to.
         quality: Lists the technical faults of a sample.
+        default_ensemble: How zero-shot scores join several sentences per finding, where nothing else is asked for.
     """
 
     name: str
@@ -134,6 +135,7 @@ class Modality:
     default_input_spec: Callable[[], InputSpec]
     plot: Callable[..., Figure]
     quality: Callable[[Sample], tuple[QualityIssue, ...]]
+    default_ensemble: str = "mean"
 
     @property
     def folder(self) -> Path:

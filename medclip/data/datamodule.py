@@ -106,6 +106,8 @@ class PairDataModule(L.LightningDataModule):
         self.keep_in_memory_mb = 0 if n_workers else keep_in_memory_mb
         self.seed = seed
         self._parts: dict[str, PairDataset] = {}
+        self._train_loader: ResumableLoader | None = None
+        self._progress: dict[str, Any] | None = None
         self._check_folds()
 
     def _check_folds(self) -> None:
@@ -147,8 +149,24 @@ class PairDataModule(L.LightningDataModule):
         return self.texts.reports(self._parts["train"].records.tolist())
 
     def train_dataloader(self) -> ResumableLoader:
-        """Batches in a new order each epoch."""
-        return self._loader("train", shuffle=True)
+        """Batches in a new order each epoch; after a restart, behind the last batch of the checkpoint."""
+        self._train_loader = self._loader("train", shuffle=True)
+        if self._progress is not None:
+            self._train_loader.load_state_dict(self._progress)
+            self._progress = None
+        return self._train_loader
+
+    def state_dict(self) -> dict[str, Any]:
+        """How far the training has come.
+
+        Lightning keeps the state of loaders itself, but does not give it back to one that it has asked for its length
+        before, as it does for the learning rate's schedule.
+        """
+        return {} if self._train_loader is None else {"train": self._train_loader.state_dict()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue there."""
+        self._progress = state_dict.get("train")
 
     def val_dataloader(self) -> ResumableLoader | list[ResumableLoader]:
         """Batches in the order of the records; an empty list if nothing is set aside."""

@@ -39,10 +39,18 @@ def _noting_arguments(original: Callable[..., None]) -> Callable[..., None]:
         if "_arguments" not in vars(self):
             bound = signature.bind(self, *args, **kwargs)
             bound.apply_defaults()
-            object.__setattr__(self, "_arguments", dict(list(bound.arguments.items())[1:]))
+            object.__setattr__(self, "_arguments", _named(signature, dict(list(bound.arguments.items())[1:])))
         original(self, *args, **kwargs)
 
     return init
+
+
+def _named(signature: inspect.Signature, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Merge what a ``**`` parameter took into the other arguments, so that the constructor takes them again."""
+    for name, parameter in signature.parameters.items():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            arguments |= arguments.pop(name)
+    return arguments
 
 
 def describe(module: Configurable) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["EncoderOutput", "masked_mean", "token_mask"]
+__all__ = ["EncoderOutput", "masked_mean", "token_mask", "without_padding"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +39,28 @@ def masked_mean(tokens: Tensor, mask: Tensor | None) -> Tensor:
     return (tokens * weight[..., None]).sum(dim=1) / weight.sum(dim=1, keepdim=True).clamp_min(1.0)
 
 
-def token_mask(mask: Tensor | None, n_tokens: int) -> Tensor | None:
-    """Reduce a mask over samples ``(B, n_samples)`` to tokens ``(B, n_tokens)``.
+def without_padding(x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """Set what is padding to zero, so that no encoder depends on what lies there.
 
-    A token is real if any sample below it is. None stays None, and so does a mask without padding.
+    Args:
+        x: ``(B, C, n_samples)``.
+        mask: ``(B, n_samples)`` bool, False where padded.
+
+    Returns:
+        The input, and the mask, or None in its place if nothing is padding.
     """
     if mask is None or bool(mask.all()):
+        return x, None
+    return x.masked_fill(~mask[:, None], 0.0), mask
+
+
+def token_mask(mask: Tensor | None, samples_per_token: int) -> Tensor | None:
+    """Reduce a mask over samples ``(B, n_samples)`` to tokens ``(B, ceil(n_samples / samples_per_token))``.
+
+    A token is real if any sample below it is. A recording without any real sample, one that a study lacks, counts as
+    wholly real: attention over nothing would be NaN and spoil the gradients of the others.
+    """
+    if mask is None:
         return None
-    return functional.adaptive_max_pool1d(mask[:, None].float(), n_tokens)[:, 0] > 0
+    real = functional.max_pool1d(mask[:, None].float(), samples_per_token, ceil_mode=True)[:, 0] > 0
+    return real | ~real.any(dim=1, keepdim=True)

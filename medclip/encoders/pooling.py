@@ -54,7 +54,11 @@ class AttentionPool(nn.Module):
         n_heads: Attention heads; ``dim`` must be divisible by it.
         positions: ``interpolated`` learned positions, ``relative`` rotations of the keys around the middle of the
             recording, or ``none``.
-        n_positions: Length that interpolated positions are learned at (MERL: 313 tokens for 5000 samples).
+        n_positions: Length that interpolated positions are learned at (MERL: 313 tokens for 5000 samples). The mean
+            token has a position of its own.
+
+    Raises:
+        ConfigError: ``dim`` cannot be divided among the heads.
     """
 
     def __init__(
@@ -74,13 +78,14 @@ class AttentionPool(nn.Module):
         self.value = nn.Linear(dim, dim)
         self.output = nn.Linear(dim, dim)
         self.table = InterpolatedPositions(n_positions, dim) if positions == "interpolated" else None
+        self.mean_position = InterpolatedPositions(1, dim) if positions == "interpolated" else None
 
     def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
         """Reduce ``(B, T, D)`` to ``(B, D)``; tokens where ``mask`` is False are not seen."""
         n_batch, n_tokens, dim = tokens.shape
         question = masked_mean(tokens, mask)[:, None]
-        if self.table is not None:
-            tokens = tokens + self.table(n_tokens)
+        if self.table is not None and self.mean_position is not None:
+            question, tokens = question + self.mean_position(1), tokens + self.table(n_tokens)
         keys = self._split(self.key(torch.cat([question, tokens], dim=1)))
         values = self._split(self.value(torch.cat([question, tokens], dim=1)))
         if self.positions == "relative":

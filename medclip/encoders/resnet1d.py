@@ -8,12 +8,12 @@ from torch import Tensor, nn
 
 from medclip.core.errors import ConfigError
 from medclip.encoders.configurable import Configurable
-from medclip.encoders.convolution import BatchNorm1d, Conv1d
-from medclip.encoders.output import EncoderOutput, token_mask
+from medclip.encoders.output import EncoderOutput, token_mask, without_padding
 from medclip.encoders.pooling import Pooling, Positions, build_pool
 
 __all__ = ["ResNet1d"]
 
+_SAMPLES_PER_TOKEN = 16
 _BLOCKS = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
 
 
@@ -64,7 +64,7 @@ class ResNet1d(Configurable, nn.Module):
         self.embedding_dim = embedding_dim
         block = _Bottleneck if depth == 50 else _BasicBlock
         self.stem = nn.Sequential(
-            Conv1d(n_channels, width, 7, stride=2, padding=3, bias=False), BatchNorm1d(width), nn.ReLU()
+            nn.Conv1d(n_channels, width, 7, stride=2, padding=3, bias=False), nn.BatchNorm1d(width), nn.ReLU()
         )
         stages: list[nn.Module] = []
         n_in = width
@@ -74,15 +74,19 @@ class ResNet1d(Configurable, nn.Module):
                 stages.append(block(n_in, width * 2**stage, stride=stride, kernel_size=kernel_size))
                 n_in = width * 2**stage * block.expansion
         self.stages = nn.Sequential(*stages)
-        self.to_embedding = Conv1d(n_in, embedding_dim, 1)
+        self.to_embedding = nn.Conv1d(n_in, embedding_dim, 1)
         self.pool = build_pool(pooling, embedding_dim, n_heads=n_heads, positions=positions, n_positions=n_positions)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> EncoderOutput:
-        """Encode ``(B, n_channels, n_samples)``; ``mask`` is ``(B, n_samples)``, False where padded."""
-        features = self.to_embedding(self.stages(self.stem(x)))
-        tokens = features.transpose(1, 2)
-        real = token_mask(mask, tokens.shape[1])
+        """Encode ``(B, n_channels, n_samples)``; ``mask`` is ``(B, n_samples)``, False where padded.
+
+        What lies in the padding has no influence. Its length has a little, as the end of a recording has in any
+        convolution, and through the batch statistics in training.
+        """
+        x, mask = without_padding(x, mask)
+        tokens = self.to_embedding(self.stages(self.stem(x))).transpose(1, 2)
+        real = token_mask(mask, _SAMPLES_PER_TOKEN)
         return EncoderOutput(self.dropout(self.pool(tokens, real)), tokens, real)
 
 
@@ -92,11 +96,11 @@ class _BasicBlock(nn.Module):
     def __init__(self, n_in: int, n_out: int, *, stride: int, kernel_size: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            Conv1d(n_in, n_out, kernel_size, stride=stride, padding=kernel_size // 2, bias=False),
-            BatchNorm1d(n_out),
+            nn.Conv1d(n_in, n_out, kernel_size, stride=stride, padding=kernel_size // 2, bias=False),
+            nn.BatchNorm1d(n_out),
             nn.ReLU(),
-            Conv1d(n_out, n_out, kernel_size, padding=kernel_size // 2, bias=False),
-            BatchNorm1d(n_out),
+            nn.Conv1d(n_out, n_out, kernel_size, padding=kernel_size // 2, bias=False),
+            nn.BatchNorm1d(n_out),
         )
         self.shortcut = _shortcut(n_in, n_out, stride)
         self.relu = nn.ReLU()
@@ -113,14 +117,14 @@ class _Bottleneck(nn.Module):
         super().__init__()
         n_wide = n_out * self.expansion
         self.body = nn.Sequential(
-            Conv1d(n_in, n_out, 1, bias=False),
-            BatchNorm1d(n_out),
+            nn.Conv1d(n_in, n_out, 1, bias=False),
+            nn.BatchNorm1d(n_out),
             nn.ReLU(),
-            Conv1d(n_out, n_out, kernel_size, stride=stride, padding=kernel_size // 2, bias=False),
-            BatchNorm1d(n_out),
+            nn.Conv1d(n_out, n_out, kernel_size, stride=stride, padding=kernel_size // 2, bias=False),
+            nn.BatchNorm1d(n_out),
             nn.ReLU(),
-            Conv1d(n_out, n_wide, 1, bias=False),
-            BatchNorm1d(n_wide),
+            nn.Conv1d(n_out, n_wide, 1, bias=False),
+            nn.BatchNorm1d(n_wide),
         )
         self.shortcut = _shortcut(n_in, n_wide, stride)
         self.relu = nn.ReLU()
@@ -133,4 +137,4 @@ class _Bottleneck(nn.Module):
 def _shortcut(n_in: int, n_out: int, stride: int) -> nn.Module:
     if n_in == n_out and stride == 1:
         return nn.Identity()
-    return nn.Sequential(Conv1d(n_in, n_out, 1, stride=stride, bias=False), BatchNorm1d(n_out))
+    return nn.Sequential(nn.Conv1d(n_in, n_out, 1, stride=stride, bias=False), nn.BatchNorm1d(n_out))

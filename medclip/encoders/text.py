@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from medclip.core.errors import BundleError, ConfigError
+from medclip.core.errors import ConfigError
+from medclip.encoders.huggingface import load_text_network
 from medclip.encoders.lora import LoRA, apply_lora
 from medclip.encoders.output import EncoderOutput, masked_mean
+from medclip.encoders.tokenizer import train_tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["PretrainedText", "SmallBert", "TextEncoder", "TextRecipe", "Tokens"]
 
 Pooling = Literal["mean", "cls"]
+# Entries of a network's configuration that say where it comes from, not what it computes.
+_NO_MATTER = frozenset({"_name_or_path", "transformers_version", "dtype", "torch_dtype", "architectures"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +67,7 @@ class TextEncoder(nn.Module):
         self.embedding_dim = int(network.config.hidden_size)  # type: ignore[union-attr,arg-type]
         if frozen:
             network.requires_grad_(False)
-            network.eval()
+            self.eval()
 
     def train(self, mode: bool = True) -> TextEncoder:
         """Switch to training mode, except the frozen network."""
@@ -71,6 +76,8 @@ class TextEncoder(nn.Module):
 
     def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, cut to ``max_length``, without padding."""
+        if not texts:
+            return []
         encoded = self.tokenizer(list(texts), truncation=True, max_length=self.max_length, padding=False)
         return [list(ids) for ids in encoded["input_ids"]]
 
@@ -112,21 +119,34 @@ class TextEncoder(nn.Module):
         return result
 
     def digest(self) -> str:
-        """Sha256 of the weights, the vocabulary and the settings: equal digests give equal embeddings."""
+        """Sha256 of the weights, their configuration, the tokenizer and the settings.
+
+        Equal digests give equal embeddings; the same weights with another number of heads do not.
+        """
         digest = hashlib.sha256(f"{self.pooling} {self.max_length}".encode())
-        digest.update(repr(sorted(self.tokenizer.get_vocab().items())).encode())
+        config: dict[str, Any] = self.network.config.to_diff_dict()  # type: ignore[union-attr,operator]
+        digest.update(repr(sorted((key, value) for key, value in config.items() if key not in _NO_MATTER)).encode())
+        digest.update(self._tokenizer_rules().encode())
         for name, weight in sorted(self.network.state_dict().items()):
             digest.update(name.encode())
             digest.update(weight.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
         return digest.hexdigest()
 
+    def _tokenizer_rules(self) -> str:
+        """All that decides on a text's tokens; how the last call cut and padded is not part of it."""
+        fast = getattr(self.tokenizer, "backend_tokenizer", None)
+        if fast is None:
+            return repr(sorted(self.tokenizer.get_vocab().items()))
+        rules: dict[str, Any] = json.loads(fast.to_str())
+        return json.dumps(rules | {"truncation": None, "padding": None}, sort_keys=True)
 
-class TextRecipe:
+
+class TextRecipe(ABC):
     """What a recipe says about the text side; ``build`` makes the encoder once the training texts are known."""
 
+    @abstractmethod
     def build(self, texts: Sequence[str]) -> TextEncoder:
         """Return the text encoder; ``texts`` are the reports of the training records."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -169,7 +189,8 @@ class PretrainedText(TextRecipe):
         Raises:
             ConfigError: They cannot be found or are not an encoder.
         """
-        network, tokenizer = _load(self.name_or_path, self.revision)
+        network, tokenizer = load_text_network(self.name_or_path, self.revision)
+        _check_length(self.max_length, network, tokenizer)
         if self.n_frozen_layers:
             _freeze_first_layers(network, self.n_frozen_layers)
         if self.lora is not None:
@@ -192,6 +213,9 @@ class SmallBert(TextRecipe):
         max_length: Longer texts are cut to this many tokens.
         dropout: In attention and feed-forward parts.
         pooling: ``mean`` or ``cls``.
+
+    Raises:
+        ConfigError: A value is out of range.
     """
 
     hidden_size: int = 128
@@ -202,6 +226,15 @@ class SmallBert(TextRecipe):
     dropout: float = 0.1
     pooling: Pooling = "mean"
 
+    def __post_init__(self) -> None:
+        sizes = (self.hidden_size, self.n_layers, self.n_heads, self.vocabulary_size, self.max_length - 1)
+        if min(sizes) < 1 or self.hidden_size % self.n_heads or not 0.0 <= self.dropout < 1.0:
+            raise ConfigError(
+                "settings of SmallBert out of range",
+                received=self,
+                allowed="positive sizes, hidden_size divisible by n_heads, max_length >= 2, dropout in [0, 1)",
+            )
+
     def build(self, texts: Sequence[str]) -> TextEncoder:
         """Learn the vocabulary and start the network at random.
 
@@ -210,7 +243,7 @@ class SmallBert(TextRecipe):
         """
         from transformers import BertConfig, BertModel
 
-        tokenizer = _train_tokenizer(texts, self.vocabulary_size)
+        tokenizer = train_tokenizer(texts, self.vocabulary_size)
         config = BertConfig(
             vocab_size=len(tokenizer),
             hidden_size=self.hidden_size,
@@ -226,47 +259,6 @@ class SmallBert(TextRecipe):
         return TextEncoder(network, tokenizer, pooling=self.pooling, max_length=self.max_length)
 
 
-def load_text_folder(folder: Path) -> tuple[nn.Module, PreTrainedTokenizerBase]:
-    """Load network and tokenizer from a local folder, without any network access.
-
-    Raises:
-        BundleError: The folder does not hold them.
-    """
-    try:
-        return _load(str(folder), None, local_only=True)
-    except ConfigError as error:
-        raise BundleError(f"{folder} holds no text encoder ({error.what})") from error
-
-
-def _load(
-    name_or_path: str, revision: str | None, *, local_only: bool = False
-) -> tuple[nn.Module, PreTrainedTokenizerBase]:
-    from transformers import AutoConfig, AutoModel, AutoTokenizer, logging
-
-    options: dict[str, Any] = {"revision": revision or "main", "trust_remote_code": False}
-    if local_only or Path(name_or_path).is_dir():
-        options["local_files_only"] = True
-    # A pooler that is absent from the weights and unused here would be announced as a problem.
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    try:
-        config = AutoConfig.from_pretrained(name_or_path, **options)
-        network = AutoModel.from_pretrained(name_or_path, config=config, **options)
-        tokenizer = AutoTokenizer.from_pretrained(name_or_path, **options)
-    except (OSError, ValueError, KeyError) as error:
-        raise ConfigError(
-            "cannot load the text encoder",
-            received=name_or_path,
-            allowed="a local folder with config.json, model.safetensors and tokenizer.json, or a name on the hub",
-            action=f"check the name and the connection ({str(error).splitlines()[0][:120]})",
-        ) from error
-    finally:
-        logging.set_verbosity(verbosity)
-    if getattr(config, "is_encoder_decoder", False):
-        raise ConfigError("an encoder with a decoder gives no text embedding", received=name_or_path)
-    return network, tokenizer
-
-
 def _freeze_first_layers(network: nn.Module, n_layers: int) -> None:
     layers = getattr(getattr(network, "encoder", None), "layer", None)
     if layers is None or n_layers > len(layers):
@@ -277,28 +269,9 @@ def _freeze_first_layers(network: nn.Module, n_layers: int) -> None:
         layer.requires_grad_(False)
 
 
-def _train_tokenizer(texts: Sequence[str], vocabulary_size: int) -> PreTrainedTokenizerBase:
-    """Byte-level pair encoding: unlike that of word pieces, its training gives the same vocabulary each time."""
-    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    if not any(text.strip() for text in texts):
-        raise ConfigError("no report to learn a vocabulary from", action="check the data set and the report filter")
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.normalizer = normalizers.Lowercase()
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(vocab_size=vocabulary_size, special_tokens=special, show_progress=False)
-    tokenizer.train_from_iterator(sorted(texts), trainer)
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
-        tokenizer_object=tokenizer,
-        pad_token="[PAD]",
-        unk_token="[UNK]",
-        cls_token="[CLS]",
-        sep_token="[SEP]",
-        mask_token="[MASK]",
-    )
+def _check_length(max_length: int, network: nn.Module, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Refuse texts longer than the network has positions for; it would fail in the middle of the training."""
+    n_positions = getattr(network.config, "max_position_embeddings", None) or max_length
+    longest = min(int(tokenizer.model_max_length), n_positions if n_positions > 0 else max_length)
+    if not 2 <= max_length <= longest:
+        raise ConfigError("max_length does not fit the text encoder", received=max_length, allowed=f"2 to {longest}")

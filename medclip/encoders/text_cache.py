@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from medclip.encoders.text import TextEncoder
 __all__ = ["embed_texts"]
 
 _TEXTS_PER_FILE = 4096
+_log = logging.getLogger(__name__)
 
 
 def embed_texts(
@@ -55,12 +57,16 @@ def embed_texts(
 def _embed_part(encoder: TextEncoder, texts: Sequence[str], folder: Path | None, encoder_digest: str) -> Tensor:
     if folder is None:
         return encoder.embed(texts)
+    from safetensors import SafetensorError
     from safetensors.torch import load_file, save_file
 
     name = hashlib.sha256("\0".join([encoder_digest, *texts]).encode()).hexdigest()
     path = folder / f"{name}.safetensors"
     if path.is_file():
-        return load_file(path)["embeddings"]
+        try:
+            return load_file(path)["embeddings"]
+        except (SafetensorError, KeyError):
+            _log.warning("%s is damaged; its texts are embedded again", path)
     embeddings = encoder.embed(texts)
     with write_whole(path) as temporary:
         save_file({"embeddings": embeddings}, temporary)

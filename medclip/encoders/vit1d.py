@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from medclip.core.errors import ConfigError
 from medclip.encoders.configurable import Configurable
-from medclip.encoders.output import EncoderOutput, token_mask
+from medclip.encoders.output import EncoderOutput, token_mask, without_padding
 from medclip.encoders.pooling import build_pool
 from medclip.encoders.positions import InterpolatedPositions, rotate
 
@@ -72,10 +72,14 @@ class ViT1d(Configurable, nn.Module):
         self.pool = build_pool(pooling, width, n_heads=n_heads, positions="none", n_positions=n_positions)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> EncoderOutput:
-        """Encode ``(B, n_channels, n_samples)``; ``mask`` is ``(B, n_samples)``, False where padded."""
+        """Encode ``(B, n_channels, n_samples)``; ``mask`` is ``(B, n_samples)``, False where padded.
+
+        What lies in the padding has no influence; neither has its length with relative positions and mean pooling.
+        """
+        x, mask = without_padding(x, mask)
         rest = -x.shape[-1] % self.patch_size
         tokens = self.patches(functional.pad(x, (0, rest))).transpose(1, 2)
-        real = token_mask(mask, tokens.shape[1])
+        real = token_mask(mask, self.patch_size)
         if self.table is not None:
             tokens = tokens + self.table(tokens.shape[1])
         for block in self.blocks:

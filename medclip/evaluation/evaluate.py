@@ -25,7 +25,7 @@ from medclip.evaluation.protocol import EvaluationProtocol, software
 __all__ = ["ClassResult", "Evaluation", "evaluate_scores"]
 
 # A folder that holds anything else is no earlier evaluation, and overwriting it would destroy somebody's work.
-_OWN_FILES = frozenset({"metrics.json", "scores.parquet", "table.txt", "table.md"})
+_OWN_FILES = frozenset({"metrics.json", "scores.parquet", "table.txt", "table.md", "calibration.json"})
 
 
 @dataclass(frozen=True)

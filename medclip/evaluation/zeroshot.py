@@ -7,16 +7,19 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from medclip.core.dataset import Dataset
-from medclip.core.errors import DatasetError, FormatError, SignalError
+from medclip.core.errors import ConfigError, DatasetError, FormatError, SignalError
 from medclip.core.input_spec import InputSpec, PreparedBatch
 from medclip.core.label_set import LabelSet
 from medclip.core.sample import Sample
 from medclip.evaluation.evaluate import Evaluation, evaluate_scores
 from medclip.evaluation.protocol import EvaluationProtocol, data_digest
 from medclip.prompts.prompt_set import PromptSet
+from medclip.zeroshot.calibrated import CalibratedClassifier
+from medclip.zeroshot.calibration import Method, fit_calibration
+from medclip.zeroshot.ensemble import Classifier, default_ensemble
 from medclip.zeroshot.model import Model
 
-__all__ = ["evaluate_zeroshot", "select_records"]
+__all__ = ["calibrate_zeroshot", "evaluate_zeroshot", "refuse_overlap", "select_records"]
 
 _BATCH_SIZE = 64
 
@@ -29,6 +32,8 @@ def evaluate_zeroshot(
     folds: Sequence[str] | None = None,
     prompts: str | PromptSet | None = None,
     spec: InputSpec | None = None,
+    ensemble: str | None = None,
+    classifier: CalibratedClassifier | None = None,
     skip_unreadable: bool = False,
     n_resamples: int = 1000,
     seed: int = 0,
@@ -43,6 +48,9 @@ def evaluate_zeroshot(
         folds: Folds to evaluate on; all if None.
         prompts: A prompt set, its name or the path of its file; the one named like the label set if None.
         spec: How recordings are prepared, to reproduce somebody else's test; the model's own way if None.
+        ensemble: ``mean``, ``chils``, or ``zpe``, which looks at all records evaluated, without labels; the modality's
+            default if None.
+        classifier: Of ``calibrate_zeroshot``, on other folds, with the same prompts; probabilities are then evaluated.
         skip_unreadable: Leave out records that cannot be decoded or prepared; the protocol then says how many.
         n_resamples: Resamples of the patient bootstrap.
         seed: Of the bootstrap.
@@ -51,13 +59,20 @@ def evaluate_zeroshot(
     Raises:
         DatasetError: There is no such fold, or no record is left.
         LabelError: The data set does not carry the labels.
+        ConfigError: The ensemble is unknown, or the classifier was calibrated on one of these folds.
     """
-    classifier = model.classifier(labels, prompts)
     table = dataset.labels(labels.name).select(labels.codes)
+    if classifier is not None and classifier.calibration.fitted_on["dataset"] == dataset.name:
+        refuse_overlap(dataset, classifier.calibration.fitted_on["folds"], folds)
+    used: Classifier | None = classifier
+    if used is None and (ensemble or default_ensemble(labels)) != "zpe":
+        # Before hours of reading, so that a missing prompt set is found at once.
+        used = model.classifier(labels, prompts, ensemble=ensemble)
     records = select_records(dataset, table.values, folds)
     spec = spec or model.input_specs[dataset.modality]
     reader = _Reader(spec, dataset, skip_unreadable)
     embeddings = model.embed_batches(dataset.modality, reader.batches(records), progress=progress)
+    used = used or model.classifier(labels, prompts, ensemble=ensemble, records=embeddings)
     kept = reader.kept
     table = table.rows(kept)
     infos = [dataset.records[record] for record in kept]
@@ -72,7 +87,7 @@ def evaluate_zeroshot(
         data_sha256=data_digest(record_ids, table),
         model=model.bundle.name,
         model_sha256=model.bundle.digest,
-        score_kind=classifier.score_kind,
+        score_kind=used.score_kind,
         record_filter=_record_filter(len(records) - len(kept)),
         prompt_set=prompt_set.name,
         prompts_sha256=prompt_set.digest(),
@@ -81,13 +96,91 @@ def evaluate_zeroshot(
         seed=seed,
     )
     return evaluate_scores(
-        classifier.logits(embeddings).double().numpy(),
+        (used.logits(embeddings) if classifier is None else used.scores(embeddings)).double().numpy(),
         table,
         patient_ids=[info.patient_id for info in infos],
         record_ids=record_ids,
         protocol=protocol,
         names={finding.code: finding.name for finding in labels.findings},
     )
+
+
+def calibrate_zeroshot(
+    model: Model,
+    dataset: Dataset,
+    labels: LabelSet,
+    *,
+    folds: Sequence[str],
+    method: Method = "platt",
+    prompts: str | PromptSet | None = None,
+    ensemble: str | None = None,
+    skip_unreadable: bool = False,
+    progress: Callable[[int], object] | None = None,
+) -> CalibratedClassifier:
+    """Fit curves from scores to probabilities on the records of validation folds.
+
+    With the ensemble ``zpe``, the weights come from these records too, so that nothing is learned from the records that
+    are evaluated.
+
+    Args:
+        model: The model.
+        dataset: Where the records and their labels come from.
+        labels: What to look for.
+        folds: Validation folds; they must not be evaluated on.
+        method: ``temperature``, ``platt`` or ``isotonic``.
+        prompts: As in ``evaluate_zeroshot``.
+        ensemble: As in ``evaluate_zeroshot``.
+        skip_unreadable: Leave out records that cannot be decoded or prepared.
+        progress: Called with the number of records just scored.
+
+    Raises:
+        DatasetError: There is no such fold, or no record is left.
+        LabelError: The data set does not carry the labels.
+        ConfigError: The method or the ensemble is unknown, or there are too few records.
+    """
+    table = dataset.labels(labels.name).select(labels.codes)
+    records = select_records(dataset, table.values, folds)
+    reader = _Reader(model.input_specs[dataset.modality], dataset, skip_unreadable)
+    embeddings = model.embed_batches(dataset.modality, reader.batches(records), progress=progress)
+    classifier = model.classifier(labels, prompts, ensemble=ensemble, records=embeddings)
+    table = table.rows(reader.kept)
+    infos = [dataset.records[record] for record in reader.kept]
+    fitted_on = {
+        "dataset": dataset.name,
+        "dataset_version": dataset.version,
+        "label_set": labels.name,
+        "folds": sorted(map(str, folds)),
+        "n_records": len(infos),
+        "n_patients": len({info.patient_id for info in infos}),
+        "data_sha256": data_digest([info.record_id for info in infos], table),
+        "model": model.bundle.name,
+        "model_sha256": model.bundle.digest,
+        "prompts_sha256": model.prompt_set(labels, prompts).digest(),
+        "score_kind": classifier.score_kind,
+    }
+    logits = classifier.logits(embeddings).double().numpy()
+    calibration = fit_calibration(method, logits, table.values, labels.codes, fitted_on=fitted_on)
+    return CalibratedClassifier(classifier, calibration)
+
+
+def refuse_overlap(dataset: Dataset, fitted: Sequence[str], evaluated: Sequence[str] | None) -> None:
+    """Refuse to evaluate probabilities on folds that they are fitted on.
+
+    Args:
+        dataset: Whose folds they are.
+        fitted: Folds to fit on.
+        evaluated: Folds to evaluate on; all if None.
+
+    Raises:
+        ConfigError: A fold is in both.
+    """
+    names = {str(info.fold) for info in dataset.records} if evaluated is None else set(evaluated)
+    if names & set(fitted):
+        raise ConfigError(
+            "probabilities cannot be evaluated on the folds that they were fitted on",
+            received=names & set(fitted),
+            action="name other folds with --fold",
+        )
 
 
 def select_records(dataset: Dataset, labels: np.ndarray, folds: Sequence[str] | None) -> list[int]:

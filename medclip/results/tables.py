@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from medclip.core.errors import InputError
@@ -109,14 +109,16 @@ def write_evaluation(
     duration_s: float | None = None,
     include_patient_ids: bool = False,
     overwrite: bool = False,
+    further: Mapping[str, str] | None = None,
 ) -> None:
-    """Write an evaluation with its readable tables; see ``Evaluation.write``.
+    """Write an evaluation with its readable tables and further texts by file name; see ``Evaluation.write``.
 
     Raises:
         OutputError: The folder exists, or cannot be written.
         MissingDependencyError: pyarrow is not installed.
     """
     tables = {"table.txt": evaluation_table(evaluation), "table.md": evaluation_table(evaluation, markdown=True)}
+    tables |= further or {}
     evaluation.write(
         out_dir,
         tables=tables,

@@ -5,15 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import lightning as L
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
-from lightning.pytorch.callbacks import BasePredictionWriter, Callback, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import BasePredictionWriter, Callback, Checkpoint, LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
+from medclip.core.errors import ConfigError
 from medclip.core.files import write_whole
+from medclip.training.progress import progress_callback
 
 _log = logging.getLogger(__name__)
 
@@ -28,10 +31,25 @@ __all__ = [
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes a checkpoint beside its name and moves it there when it is whole.
+    """Writes a checkpoint beside its name and moves it there when it is whole; reads plain tensors only.
 
     Lightning writes in place: a ``kill -9`` in the middle would leave a ``last.ckpt`` that cannot be read.
     """
+
+    def load_checkpoint(self, path: Any, *args: Any, **options: Any) -> dict[str, Any]:
+        """Load a checkpoint without running any code that it may hold.
+
+        Raises:
+            ConfigError: There is no such file, or it is no checkpoint.
+        """
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True)  # type: ignore[no-any-return]
+        except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, UnpicklingError) as error:
+            raise ConfigError(
+                f"cannot read the checkpoint ({type(error).__name__})",
+                received=path,
+                allowed="a file that medclip fit wrote",
+            ) from error
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         """Save a checkpoint; the old file stays until the new one is on the disk."""
@@ -39,22 +57,35 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             torch.save(checkpoint, temporary)
 
 
-class LastCheckpoint(ModelCheckpoint):
+class LastCheckpoint(Checkpoint):
     """Keeps ``last.ckpt`` up to date, to continue from after an interruption.
 
     Args:
         folder: Where it goes; fixed, so that ``--ckpt_path last`` finds it.
-        every_n_steps: Steps between two savings.
+        every_n_steps: Steps between two savings within an epoch; the end of an epoch is saved in any case.
     """
 
     def __init__(self, folder: Path, *, every_n_steps: int) -> None:
-        super().__init__(
-            dirpath=folder,
-            save_last=True,
-            save_top_k=0,
-            every_n_train_steps=every_n_steps,
-            enable_version_counter=False,
-        )
+        super().__init__()
+        if every_n_steps < 1:
+            raise ConfigError("checkpoint_every_n_steps is out of range", received=every_n_steps, allowed="at least 1")
+        self.path = folder / "last.ckpt"
+        self.every_n_steps = every_n_steps
+        self._n_saved_steps = 0
+
+    def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
+        """Save every so many steps."""
+        if trainer.global_step % self.every_n_steps == 0 and trainer.global_step != self._n_saved_steps:
+            self._save(trainer)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Save when the epoch and its validation are over."""
+        self._save(trainer)
+
+    def _save(self, trainer: L.Trainer) -> None:
+        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            self._n_saved_steps = trainer.global_step
+            trainer.save_checkpoint(self.path)
 
 
 class BestCheckpoint(ModelCheckpoint):
@@ -105,6 +136,8 @@ class EmbeddingWriter(BasePredictionWriter):
         """Write all batches into one file."""
         import numpy as np
 
+        if trainer.world_size > 1:
+            raise ConfigError("embeddings are written by one process", action="say --trainer.devices 1")
         arrays = {
             modality: torch.cat([part["embeddings"][modality] for part in predictions]).numpy()
             for modality in predictions[0]["embeddings"]
@@ -112,14 +145,15 @@ class EmbeddingWriter(BasePredictionWriter):
         record_ids = np.array([record for part in predictions for record in part["record_ids"]])
         target = Path(self.folder or trainer.default_root_dir) / "embeddings.npz"
         with write_whole(target) as temporary, temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, record_ids=record_ids, **arrays)
+            np.savez(file, record_ids=record_ids, **arrays)  # type: ignore[arg-type]
         _log.info("wrote %s", target)
 
 
-def default_callbacks(run: Path, *, every_n_steps: int) -> list[Callback]:
-    """Checkpoints, learning rate in the log, and embeddings for ``predict``."""
+def default_callbacks(run: Path, *, every_n_steps: int, has_progress: bool = True) -> list[Callback]:
+    """Progress, checkpoints, learning rate in the log, and embeddings for ``predict``."""
     folder = run / "checkpoints"
     return [
+        *([progress_callback()] if has_progress else []),
         LastCheckpoint(folder, every_n_steps=every_n_steps),
         BestCheckpoint(folder),
         LearningRateMonitor("step"),

@@ -96,9 +96,16 @@ class ContrastiveModule(L.LightningModule):
 
     def configure_model(self) -> None:
         """Build towers and text side; Lightning calls this once the data is set up, possibly more than once."""
+        self.build(self._data())
+
+    def build(self, data: PairDataModule) -> None:
+        """Build towers and text side for data that is set up, unless that has been done.
+
+        Raises:
+            ConfigError: The data does not fit the recipe, or the text encoder cannot be loaded.
+        """
         if self.model is not None:
             return
-        data = self._data()
         self._check_inputs(data)
         towers = {name: recipe.build(self.embedding_dim) for name, recipe in self.tower_recipes.items()}
         encoder = self.text_recipe.build(data.training_texts())
@@ -111,7 +118,14 @@ class ContrastiveModule(L.LightningModule):
         if stage == "predict" or self._bank is not None:
             return
         folder = cache_folder() / "texts" if self.cache_text else None
-        self._bank = TextBank(self._text_tower(), self._data().texts.texts, cache=folder)
+        strategy, tower = self.trainer.strategy, self._text_tower()
+        # The first process embeds, the others find its files. Lightning moves the module to its device only later.
+        if not self.trainer.is_global_zero:
+            strategy.barrier("texts")
+        tower.encoder.to(strategy.root_device)
+        self._bank = TextBank(tower, self._data().texts.texts, cache=folder)
+        if self.trainer.is_global_zero:
+            strategy.barrier("texts")
 
     def _check_inputs(self, data: PairDataModule) -> None:
         if data.spec.modality not in self.tower_recipes:
@@ -128,7 +142,10 @@ class ContrastiveModule(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW with the schedule of the recipe, stepped every batch."""
-        settings, n_steps = self.optimizer_settings, int(self.trainer.estimated_stepping_batches)
+        settings, expected = self.optimizer_settings, self.trainer.estimated_stepping_batches
+        if expected == float("inf"):
+            raise ConfigError("the schedule needs an end", action="state trainer.max_epochs or trainer.max_steps")
+        n_steps = int(expected)
         optimizer = settings.optimizer(self, self._text_tower().encoder)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: settings.factor(step, n_steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
@@ -138,14 +155,16 @@ class ContrastiveModule(L.LightningModule):
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Make dropout and augmentation of this step a function of the seed and its number."""
         rank = self.trainer.global_rank
-        torch.manual_seed((self.seed * 1_000_003 + self.trainer.global_step) * 64 + rank)
+        step = self.trainer.global_step + batch_idx * (self.trainer.accumulate_grad_batches > 1)
+        torch.manual_seed((self.seed * 1_000_003 + step) * 1024 + rank)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the weighted sum of all objectives' terms."""
         return self._step(batch, "train")
 
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """Keep learned scales in their range."""
+    def optimizer_step(self, *args: Any, **options: Any) -> None:
+        """Take a step and bring learned scales back into their range, before any checkpoint is written."""
+        super().optimizer_step(*args, **options)
         for module in self.objectives.modules():
             if isinstance(module, Scale):
                 module.clamp_()
@@ -213,12 +232,23 @@ class ContrastiveModule(L.LightningModule):
         checkpoint["vocabulary"] = self._vocabulary()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse weights that were learned with another vocabulary.
+        """Refuse weights of another model, or learned with another vocabulary.
 
         Raises:
-            ConfigError: The training reports have changed since the checkpoint was written.
+            ConfigError: The recipe or the training reports have changed since the checkpoint was written.
         """
-        if self.model is not None and checkpoint.get("vocabulary") != self._vocabulary():
+        if self.model is None:
+            return
+        found = {name: tuple(value.shape) for name, value in checkpoint["state_dict"].items()}
+        expected = {name: tuple(value.shape) for name, value in self.state_dict().items()}
+        if found != expected:
+            differing = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
+            raise ConfigError(
+                "the checkpoint is of another model",
+                received=f"{len(differing)} weights differ, such as {differing[0]}",
+                action="use the recipe that it was trained with",
+            )
+        if checkpoint.get("vocabulary") != self._vocabulary():
             raise ConfigError(
                 "the checkpoint was trained with another vocabulary",
                 action="use the data set, folds and report settings it was trained with",

@@ -46,10 +46,14 @@ class OptimizerSettings:
     final_lr: float = 1e-8
 
     def __post_init__(self) -> None:
-        if self.lr <= 0 or self.weight_decay < 0 or not 0 <= self.warmup_share < 1 or self.restart_steps < 1:
+        is_rate = self.lr > 0 and self.text_lr_factor >= 0 and 0 <= self.final_lr <= self.lr
+        is_decay = self.weight_decay >= 0 and all(0 <= beta < 1 for beta in self.betas)
+        if not is_rate or not is_decay or not 0 <= self.warmup_share < 1 or self.restart_steps < 1:
             raise ConfigError(
                 "optimiser settings out of range",
-                allowed="lr > 0, weight_decay >= 0, 0 <= warmup_share < 1, restart_steps >= 1",
+                received=self,
+                allowed="lr > 0, weight_decay >= 0, betas in [0, 1), text_lr_factor >= 0, 0 <= warmup_share < 1, "
+                "restart_steps >= 1, 0 <= final_lr <= lr",
             )
         if self.schedule not in ("cosine", "cosine_restarts", "constant"):
             raise ConfigError("unknown schedule", received=self.schedule, allowed="cosine, cosine_restarts, constant")

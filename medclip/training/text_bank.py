@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from medclip.encoders.model import TextTower
 from medclip.encoders.text import Tokens
@@ -32,7 +33,10 @@ class TextBank:
         self._features: Tensor | None = None
         self._token_ids: list[list[int]] = []
         if tower.encoder.frozen:
-            self._features = embed_texts(tower.encoder, texts, folder=cache)
+            with tqdm(total=len(texts), desc="embedding texts", unit=" texts", leave=False, disable=None) as bar:
+                self._features = embed_texts(
+                    tower.encoder, texts, folder=cache, progress=lambda done, _: bar.update(done - bar.n)
+                )
         else:
             self._token_ids = tower.encoder.token_ids(texts)
 
@@ -46,6 +50,9 @@ class TextBank:
         if self._features is not None:
             features = self._features[distinct.cpu()].to(rows.device)
             embedded = tower.projection(features)
+        elif len(distinct) == 0:
+            # Transformers cannot take an empty batch.
+            embedded = tower.projection(torch.zeros(0, tower.encoder.embedding_dim, device=rows.device))
         else:
             tokens = tower.encoder.pad([self._token_ids[row] for row in distinct.tolist()])
             embedded = tower(Tokens(tokens.ids.to(rows.device), tokens.mask.to(rows.device)))

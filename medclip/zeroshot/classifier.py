@@ -26,14 +26,14 @@ class ZeroShotClassifier:
         positive: ``(C, D)`` normalised.
         negative: ``(C, D)`` normalised.
         scale: Learned scale s of the model.
+        score_kind: How one score comes about, for the protocol of an evaluation.
     """
 
     codes: tuple[str, ...]
     positive: Tensor
     negative: Tensor
     scale: float
-
-    score_kind = "sigmoid of the scaled difference of cosines with the mean positive and the mean negative prompt"
+    score_kind: str = "sigmoid of the scaled difference of cosines with the mean positive and the mean negative prompt"
 
     @classmethod
     def from_prompts(

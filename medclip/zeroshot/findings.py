@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from medclip.core.modality import QualityIssue
+from medclip.core.one_line import one_line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["RESEARCH_USE", "FindingScore", "Findings"]
 
 RESEARCH_USE = "Research use only. Not a medical device; scores are not probabilities of disease."
+_CALIBRATED_USE = (
+    "Research use only. Not a medical device; probabilities hold for patients like those of the calibration only."
+)
 
 
 @dataclass(frozen=True)
@@ -27,12 +31,14 @@ class FindingScore:
         name: Preferred term.
         score: In [0, 1]; above 0.5 the recording is closer to the positive than to the negative description.
         polarity: ``abnormal``, ``normal`` or ``neutral``; see ``Finding``.
+        is_probability: Whether ``score`` is a calibrated probability.
     """
 
     code: str
     name: str
     score: float
     polarity: str
+    is_probability: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +52,7 @@ class Findings:
         sample: The recording.
         notes: What was done to the recording before the model saw it.
         quality: What is technically wrong with it.
+        calibration: What the probabilities rest on; empty if there are only scores.
     """
 
     scores: tuple[FindingScore, ...]
@@ -54,6 +61,18 @@ class Findings:
     sample: Sample
     notes: tuple[str, ...]
     quality: tuple[QualityIssue, ...]
+    calibration: str = ""
+
+    @property
+    def research_use(self) -> str:
+        """What the numbers may be used for, and what they are not."""
+        if all(entry.is_probability for entry in self.scores):
+            return _CALIBRATED_USE
+        return f"{RESEARCH_USE} Calibrated ones are marked." if self._has_probabilities else RESEARCH_USE
+
+    @property
+    def _has_probabilities(self) -> bool:
+        return any(entry.is_probability for entry in self.scores)
 
     def __iter__(self) -> Iterator[FindingScore]:
         return iter(self.scores)
@@ -74,6 +93,7 @@ class Findings:
             "model": self.model,
             "findings": [
                 {"code": entry.code, "name": entry.name, "score": round(entry.score, 4), "polarity": entry.polarity}
+                | ({"probability": round(entry.score, 4)} if entry.is_probability else {})
                 for entry in self.scores
             ],
             "notes": list(self.notes),
@@ -81,27 +101,31 @@ class Findings:
                 {"kind": issue.kind, "where": list(issue.where), "message": issue.message, "severity": issue.severity}
                 for issue in self.quality
             ],
-            "research_use": RESEARCH_USE,
-        }
+            "research_use": self.research_use,
+        } | ({"calibration": self.calibration} if self.calibration else {})
 
     def __str__(self) -> str:
         width = max(len(entry.name) for entry in self.scores)
         lines = [
-            f"{entry.name:<{width}}  {entry.score:5.2f}  {_bar(entry.score)}  {entry.code}" for entry in self.scores
+            f"{entry.name:<{width}}  {entry.score:5.2f}  {_bar(entry.score)}  {entry.code}{_mark(entry)}"
+            for entry in self.scores
         ]
-        lines += [f"note: {note}" for note in self.notes]
-        lines += [f"{issue.severity}: {issue.message}" for issue in self.quality]
-        return "\n".join([*lines, RESEARCH_USE])
+        lines += [self.calibration] if self.calibration else []
+        lines += [one_line(f"note: {note}") for note in self.notes]
+        lines += [one_line(f"{issue.severity}: {issue.message}") for issue in self.quality]
+        return "\n".join([*lines, self.research_use])
 
     def _repr_html_(self) -> str:
         """Show a table in a notebook."""
         import html
 
         rows = "".join(
-            f"<tr><td>{html.escape(entry.name)}</td><td>{entry.score:.2f}</td><td><code>{html.escape(entry.code)}</code></td></tr>"
+            f"<tr><td>{html.escape(entry.name)}</td><td>{entry.score:.2f}</td>"
+            f"<td><code>{html.escape(entry.code)}</code>{_mark(entry)}</td></tr>"
             for entry in self.scores
         )
-        remarks = [*self.notes, *(f"{issue.severity}: {issue.message}" for issue in self.quality), RESEARCH_USE]
+        remarks = [*self.notes, *(f"{issue.severity}: {issue.message}" for issue in self.quality), self.research_use]
+        remarks = [self.calibration, *remarks] if self.calibration else remarks
         below = "".join(f"<p><small>{html.escape(remark)}</small></p>" for remark in remarks)
         return f"<table><tr><th>finding</th><th>score</th><th>code</th></tr>{rows}</table>{below}"
 
@@ -109,6 +133,10 @@ class Findings:
         """Draw the recording with its highest findings above it; further options go to the modality's ``plot``."""
         shown = [(entry.name, entry.score) for entry in self.scores[:n_findings]]
         return self.sample.plot(findings=shown, **options)
+
+
+def _mark(entry: FindingScore) -> str:
+    return " (probability)" if entry.is_probability else ""
 
 
 def _bar(score: float) -> str:

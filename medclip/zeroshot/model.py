@@ -11,12 +11,14 @@ import torch
 from torch.nn import functional
 
 from medclip.bundle.load import Bundle, load_bundle
-from medclip.core.errors import PromptError
+from medclip.core.errors import ConfigError, LabelError, PromptError
 from medclip.core.input_spec import InputSpec, PreparedBatch
 from medclip.core.label_set import LabelSet
 from medclip.core.sample import Sample
 from medclip.prompts.prompt_set import PromptSet
-from medclip.zeroshot.classifier import ZeroShotClassifier
+from medclip.zeroshot.calibrated import CalibratedClassifier
+from medclip.zeroshot.calibration import Calibration
+from medclip.zeroshot.ensemble import Classifier, build_classifier, default_ensemble
 from medclip.zeroshot.findings import Findings, FindingScore
 
 if TYPE_CHECKING:
@@ -34,6 +36,9 @@ class Model:
         bundle: The loaded bundle.
         device: Where to compute, such as ``cpu`` or ``cuda``.
 
+    Raises:
+        ConfigError: There is no such device.
+
     Example::
 
         model = medclip.load("bundle")
@@ -43,7 +48,8 @@ class Model:
 
     def __init__(self, bundle: Bundle, *, device: str | torch.device = "cpu") -> None:
         self.bundle = bundle
-        self.device = torch.device(device)
+        self.device = _usable(device)
+        self._classifiers: dict[tuple[tuple[str, ...], str, str], Classifier] = {}
         self._network = bundle.model.to(self.device)
 
     @property
@@ -56,26 +62,76 @@ class Model:
         """Names of the prompt sets whose embeddings the bundle holds."""
         return tuple(self.bundle.described["prompt_sets"])
 
-    def diagnose(self, sample: Sample, *, labels: str | LabelSet, prompts: str | PromptSet | None = None) -> Findings:
+    @property
+    def label_sets(self) -> tuple[str, ...]:
+        """Names of the label sets that the bundle holds prompts for."""
+        return tuple(dict.fromkeys(stored["label_set"] for stored in self.bundle.described["prompt_sets"].values()))
+
+    def label_set(self, name: str | None = None) -> LabelSet:
+        """Return a label set by name; None stands for the only one that the bundle holds prompts for.
+
+        Raises:
+            LabelError: There is no such label set, or None leaves a choice.
+        """
+        if name is None and len(self.label_sets) != 1:
+            raise LabelError(
+                f"the bundle {self.bundle.name} has prompts for several label sets",
+                received="none chosen",
+                allowed=self.label_sets,
+                action="name one of them",
+            )
+        chosen = name or self.label_sets[0]
+        try:
+            return LabelSet.load(chosen)
+        except LabelError as error:
+            if chosen in self.label_sets:
+                raise
+            raise LabelError(
+                f"unknown label set for the bundle {self.bundle.name}",
+                received=chosen,
+                allowed=self.label_sets,
+                action="name one of them",
+            ) from error
+
+    def diagnose(
+        self,
+        sample: Sample,
+        *,
+        labels: str | LabelSet,
+        prompts: str | PromptSet | None = None,
+        ensemble: str | None = None,
+        calibration: Calibration | None = None,
+    ) -> Findings:
         """Score every finding of a label set for one recording.
 
         Args:
             sample: A recording of a modality that the model knows.
             labels: A label set or its name.
             prompts: A prompt set, its name or the path of its file; the one named like the label set if None.
+            ensemble: ``mean`` or ``chils``; the modality's default if None.
+            calibration: Makes probabilities of scores; it has to be fitted on this model and these prompts.
 
         Raises:
             SignalError: The recording is too short or lacks channels.
-            LabelError: There is no such label set.
+            LabelError: There is no such label set, or it is for another kind of data.
             PromptError: There are no prompts for these labels.
+            ConfigError: The ensemble is unknown, or the calibration belongs to another model or other prompts.
         """
-        labels = LabelSet.load(labels) if isinstance(labels, str) else labels
-        classifier = self.classifier(labels, prompts)
+        labels = self.label_set(labels) if isinstance(labels, str) else labels
+        if labels.modality != sample.modality:
+            raise LabelError(
+                f"label set {labels.name} is for another kind of data",
+                received=sample.modality,
+                allowed=labels.modality,
+            )
+        classifier = self.classifier(labels, prompts, ensemble=ensemble)
+        if calibration is not None:
+            classifier = self.calibrated(classifier, calibration, labels, prompts)
         prepared = self._spec(sample.modality).prepare(sample)
         embedding = self._encode(sample.modality, PreparedBatch(prepared.values[None], prepared.mask[None], ((),)))
         scores = classifier.scores(embedding)[0].tolist()
         entries = [
-            FindingScore(finding.code, finding.name, score, finding.polarity)
+            FindingScore(finding.code, finding.name, score, finding.polarity, _is_calibrated(finding.code, calibration))
             for finding, score in zip(labels.findings, scores, strict=True)
         ]
         return Findings(
@@ -85,22 +141,52 @@ class Model:
             sample,
             prepared.notes,
             sample.quality(),
+            "" if calibration is None else calibration.summary(),
         )
 
-    def classifier(self, labels: LabelSet, prompts: str | PromptSet | None = None) -> ZeroShotClassifier:
-        """Return the classifier for a label set; stored prompt embeddings are used where there are any."""
-        if prompts is None or (isinstance(prompts, str) and prompts in self.prompt_sets):
-            name = prompts or labels.name
-            if name in self.prompt_sets:
-                return self._stored_classifier(name, labels)
-        prompt_set = PromptSet.load(prompts or labels.name) if not isinstance(prompts, PromptSet) else prompts
-        prompt_set = prompt_set.for_labels(labels)
-        embeddings = self.embed_texts(prompt_set.texts)
-        by_text = dict(zip(prompt_set.texts, embeddings, strict=True))
-        sides = {
-            code: {"positive": entry.positive, "negative": entry.negative} for code, entry in prompt_set.prompts.items()
-        }
-        return ZeroShotClassifier.from_prompts(sides, by_text, scale=self.bundle.scale)
+    def calibrated(
+        self, classifier: Classifier, calibration: Calibration, labels: LabelSet, prompts: str | PromptSet | None
+    ) -> CalibratedClassifier:
+        """Put a calibration behind a classifier.
+
+        Raises:
+            ConfigError: It was fitted on another model, other prompts or other scores.
+        """
+        calibration.check(
+            model_sha256=self.bundle.digest,
+            prompts_sha256=self.prompt_set(labels, prompts).digest(),
+            score_kind=classifier.score_kind,
+        )
+        return CalibratedClassifier(classifier, calibration)
+
+    def classifier(
+        self,
+        labels: LabelSet,
+        prompts: str | PromptSet | None = None,
+        *,
+        ensemble: str | None = None,
+        records: Tensor | None = None,
+    ) -> Classifier:
+        """Return the classifier for a label set; stored prompt embeddings are used where there are any.
+
+        Args:
+            labels: What to look for.
+            prompts: A prompt set, its name or the path of its file; the one named like the label set if None.
+            ensemble: ``mean``, ``zpe`` or ``chils``; the modality's default if None.
+            records: ``(N, D)`` embeddings of unlabelled recordings, for ``zpe``.
+
+        Raises:
+            PromptError: There are no prompts for these labels.
+            ConfigError: The ensemble is unknown or lacks recordings.
+        """
+        prompt_set = self.prompt_set(labels, prompts)
+        chosen = ensemble or default_ensemble(labels)
+        if records is not None:
+            return self._classifier(prompt_set, labels, chosen, records)
+        key = labels.codes, prompt_set.digest(), chosen
+        if key not in self._classifiers:
+            self._classifiers[key] = self._classifier(prompt_set, labels, chosen, None)
+        return self._classifiers[key]
 
     def prompt_set(self, labels: LabelSet, prompts: str | PromptSet | None = None) -> PromptSet:
         """Return the sentences that ``classifier`` would use."""
@@ -141,14 +227,23 @@ class Model:
 
         return embed_texts(self.bundle.text, self.bundle.reports, texts)
 
-    def _stored_classifier(self, name: str, labels: LabelSet) -> ZeroShotClassifier:
-        stored = self.bundle.described["prompt_sets"][name]
-        prompt_set = self.prompt_set(labels, name)
-        by_text = dict(zip(stored["texts"], self.bundle.prompt_embeddings[name], strict=True))
+    def _embedded(self, texts: Sequence[str]) -> dict[str, Tensor]:
+        known = {
+            text: embedding
+            for name, stored in self.bundle.described["prompt_sets"].items()
+            for text, embedding in zip(stored["texts"], self.bundle.prompt_embeddings[name], strict=True)
+        }
+        unknown = [text for text in texts if text not in known]
+        if unknown:
+            known |= dict(zip(unknown, self.embed_texts(unknown), strict=True))
+        return known
+
+    def _classifier(self, prompt_set: PromptSet, labels: LabelSet, ensemble: str, records: Tensor | None) -> Classifier:
         sides = {
             code: {"positive": entry.positive, "negative": entry.negative} for code, entry in prompt_set.prompts.items()
         }
-        return ZeroShotClassifier.from_prompts(sides, by_text, scale=self.bundle.scale)
+        embeddings = self._embedded(prompt_set.texts)
+        return build_classifier(ensemble, sides, embeddings, labels, scale=self.bundle.scale, records=records)
 
     def _spec(self, modality: str) -> InputSpec:
         if modality not in self.input_specs:
@@ -164,10 +259,33 @@ class Model:
         return functional.normalize(self._network.encode(modality, values, mask)[0].float(), dim=-1).cpu()
 
 
+def _is_calibrated(code: str, calibration: Calibration | None) -> bool:
+    return calibration is not None and code in calibration.parameters
+
+
 def load(folder: str | Path, *, device: str = "cpu") -> Model:
     """Load a bundle as a model that answers.
 
     Raises:
         BundleError: The folder is no bundle, is damaged, or is of another version.
+        ConfigError: There is no such device.
     """
     return Model(load_bundle(folder), device=device)
+
+
+def _usable(device: str | torch.device) -> torch.device:
+    kinds = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    try:
+        wanted = torch.device(device)
+        if kinds.get(wanted.type, False):
+            torch.empty(0, device=wanted)
+            return wanted
+    except RuntimeError as error:
+        raise _unusable(device, kinds) from error
+    raise _unusable(device, kinds)
+
+
+def _unusable(device: str | torch.device, kinds: Mapping[str, bool]) -> ConfigError:
+    return ConfigError(
+        "this machine has no such device", received=device, allowed=[kind for kind, is_here in kinds.items() if is_here]
+    )

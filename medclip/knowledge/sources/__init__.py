@@ -1,0 +1,1 @@
+"""Readers of published vocabularies, one layout a file; see ``medclip/knowledge/source.py``."""

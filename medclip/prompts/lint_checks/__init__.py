@@ -1,0 +1,1 @@
+"""Checks of the linter; each file holds one ``CHECK``."""

@@ -1,0 +1,98 @@
+"""From several sentences per finding to one classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from medclip.core.errors import ConfigError
+from medclip.core.label_set import LabelSet
+from medclip.core.modality import discover
+from medclip.zeroshot.classifier import ZeroShotClassifier
+from medclip.zeroshot.hierarchy import HierarchyClassifier
+from medclip.zeroshot.weighting import zpe_weights
+
+__all__ = ["ENSEMBLES", "Classifier", "build_classifier", "default_ensemble"]
+
+ENSEMBLES = ("mean", "zpe", "chils")
+_ZPE_KIND = "sigmoid of the scaled difference of cosines with the ZPE-weighted positive and negative prompts"
+
+
+class Classifier(Protocol):
+    """Scores findings of recordings."""
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Findings, one per column of the scores."""
+        ...
+
+    @property
+    def score_kind(self) -> str:
+        """How one score comes about, for the protocol of an evaluation."""
+        ...
+
+    def logits(self, embeddings: Tensor) -> Tensor:
+        """Return ``(N, C)`` log-odds for embeddings ``(N, D)``."""
+        ...
+
+    def scores(self, embeddings: Tensor) -> Tensor:
+        """Return ``(N, C)`` values in [0, 1]."""
+        ...
+
+
+def build_classifier(
+    ensemble: str,
+    prompts: Mapping[str, Mapping[str, Sequence[str]]],
+    embeddings: Mapping[str, Tensor],
+    labels: LabelSet,
+    *,
+    scale: float,
+    records: Tensor | None = None,
+) -> Classifier:
+    """Build the classifier of one ensemble.
+
+    Args:
+        ensemble: ``mean``, ``zpe`` (weights from unlabelled recordings) or ``chils`` (the label set's hierarchy).
+        prompts: ``{code: {"positive": [...], "negative": [...]}}``, in the order of the label set.
+        embeddings: ``(D,)`` of every sentence.
+        labels: What to look for.
+        scale: Learned scale of the model.
+        records: ``(N, D)`` of unlabelled recordings, for ``zpe``.
+
+    Raises:
+        ConfigError: The ensemble is unknown, or ``zpe`` has no recordings.
+        PromptError: There are no findings, or no hierarchy for ``chils``.
+    """
+    if ensemble not in ENSEMBLES:
+        raise ConfigError("unknown ensemble of prompts", received=ensemble, allowed=ENSEMBLES)
+    if ensemble == "chils":
+        return HierarchyClassifier.from_prompts(prompts, embeddings, labels, scale=scale)
+    classifier = ZeroShotClassifier.from_prompts(prompts, embeddings, scale=scale)
+    if ensemble == "mean":
+        return classifier
+    if records is None:
+        raise ConfigError("the ensemble zpe needs unlabelled recordings", action="use mean, or evaluate a data set")
+    weights = zpe_weights(prompts, embeddings, records, scale=scale)
+    positive, negative = (
+        torch.stack(
+            [_weighted([embeddings[text] for text in prompts[code][side]], weights[code][side]) for code in prompts]
+        )
+        for side in ("positive", "negative")
+    )
+    return replace(classifier, positive=positive, negative=negative, score_kind=_ZPE_KIND)
+
+
+def default_ensemble(labels: LabelSet) -> str:
+    """Return the ensemble of the label set's modality; the mean for a label set of one's own."""
+    known = discover()
+    return known[labels.modality].default_ensemble if labels.modality in known else "mean"
+
+
+def _weighted(sentences: Sequence[Tensor], weights: Tensor) -> Tensor:
+    stacked = functional.normalize(torch.stack(list(sentences)), dim=-1)
+    return functional.normalize(weights.to(stacked.dtype) @ stacked, dim=0)

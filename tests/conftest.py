@@ -1,0 +1,36 @@
+"""What the tests of several folders share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def smoke_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Train the smoke recipe through the real command line: seconds, and scores that mean nothing."""
+    run = tmp_path_factory.mktemp("smoke")
+    command = [sys.executable, "-m", "medclip.cli.__main__", "fit", "--config", "smoke/ecg"]
+    command += ["--trainer.default_root_dir", str(run), "--data.store", str(run / "store")]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))}
+    done = subprocess.run(command, cwd=run, env=environment, capture_output=True, text=True, timeout=900, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return run
+
+
+@pytest.fixture(scope="session")
+def smoke_bundle(smoke_run: Path) -> Path:
+    """The bundle of the smoke recipe; copy it before changing it."""
+    return smoke_run / "bundle"
+
+
+@pytest.fixture(scope="session")
+def smoke_store(smoke_run: Path) -> Path:
+    """The packed store that the smoke recipe was trained on; copy it before changing it."""
+    return smoke_run / "store"

@@ -1,0 +1,10 @@
+"""Let the tests of this folder import the helper modules beside them and one folder up."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path += [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
+
+sys.path.append(str(Path(__file__).parent.parent / "modalities" / "ecg" / "datasets"))
