@@ -24,7 +24,16 @@ from medclip.evaluation.published import PublishedTable, PublishedTest
 from medclip.evaluation.zeroshot import evaluate_zeroshot
 from medclip.zeroshot.model import Model
 
-__all__ = ["Benchmark", "BenchmarkTest", "Outcome", "ProtocolPlan", "mean_auroc", "read_benchmark", "run_benchmark"]
+__all__ = [
+    "Benchmark",
+    "BenchmarkTest",
+    "Outcome",
+    "ProtocolPlan",
+    "check_protocols",
+    "mean_auroc",
+    "read_benchmark",
+    "run_benchmark",
+]
 
 _SCHEMA = 1
 
@@ -225,7 +234,7 @@ def _spec(own: InputSpec, scaling: str) -> InputSpec:
     if not dataclasses.is_dataclass(own) or not hasattr(own, "scaling"):
         raise ConfigError("the protocol scales what this model does not scale", received=scaling)
     changed: Any = dataclasses.replace(own, scaling=scaling)
-    return changed  # type: ignore[no-any-return]
+    return changed
 
 
 def mean_auroc(outcomes: Sequence[Outcome], protocol: str) -> tuple[float, int]:
