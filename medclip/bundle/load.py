@@ -62,6 +62,10 @@ class Bundle:
             settings["glossary_dir"] = str(self.folder / "glossary")
         return ReportPipeline(**settings)
 
+    def centre(self, modality: str) -> Tensor | None:
+        """Mean normalised embedding ``(D,)`` of training recordings; None if the bundle was saved without."""
+        return self._weights.get(f"centres.{modality}")
+
     @cached_property
     def model(self) -> ContrastiveModel:
         """The towers, in evaluation mode, without the text side."""

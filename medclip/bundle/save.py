@@ -56,6 +56,8 @@ class BundleContent:
         scale: Learned scale of similarities.
         prompt_sets: By name.
         training: Where the model comes from: data set and version, folds, recipe, losses, in plain types.
+        centres: Per modality ``(D,)``, the mean normalised embedding of training recordings; scores can be told
+            relative to it without any label.
     """
 
     model: ContrastiveModel
@@ -64,6 +66,7 @@ class BundleContent:
     scale: float
     prompt_sets: Mapping[str, EmbeddedPrompts] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
+    centres: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 def save_bundle(content: BundleContent, folder: str | Path, *, overwrite: bool = False) -> Path:
@@ -93,6 +96,7 @@ def save_bundle(content: BundleContent, folder: str | Path, *, overwrite: bool =
         for name, tower in content.model.towers.items():
             weights |= _tower_weights(name, tower, work)
         weights |= _prefixed("text.projection", text.projection)
+        weights |= {f"centres.{name}": centre.contiguous() for name, centre in content.centres.items()}
         save_file(weights, work / "model.safetensors")
         _save_text_encoder(text, work)
         if content.prompt_sets:

@@ -150,6 +150,8 @@ def _described(entry: Entry) -> str:
     if concept.description:
         lines += [f"  present: {text}" for text in concept.description.appearance]
         lines += [f"  absent: {text}" for text in concept.description.absence]
+        lines += [f"  reports when present: {text}" for text in concept.description.wording]
+        lines += [f"  reports instead: {text}" for text in concept.description.wording_instead]
     return "\n".join(lines)
 
 

@@ -47,6 +47,11 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="JSON file to write")
     parser.add_argument("--name", help="what the set is called; default: label set and strategy")
     parser.add_argument("--overwrite", action="store_true", help="replace FILE")
+    parser.add_argument(
+        "--knowledge",
+        metavar="URL",
+        help="verify against this knowledge store too: a path, postgresql://..., or default; without it the catalogue",
+    )
     parser.add_argument("--llm-url", metavar="URL", help="OpenAI-compatible endpoint, such as http://127.0.0.1:8000/v1")
     parser.add_argument("--llm-model", metavar="NAME", help="model at the endpoint")
     parser.add_argument("--llm-folder", type=Path, metavar="DIR", help="model in this process, from a folder")
@@ -104,6 +109,7 @@ def _build(args: argparse.Namespace) -> int:
         built = build_prompts(
             labels,
             args.strategy,
+            knowledge=_knowledge(args.knowledge),
             asking=asking,
             length=_length(args),
             name=args.name or args.out.stem,
@@ -119,6 +125,15 @@ def _build(args: argparse.Namespace) -> int:
     if asking is not None:
         print(_usage(args, asking))
     return 0
+
+
+def _knowledge(url: str | None) -> Knowledge | None:
+    if url is None:
+        return None
+    from medclip.knowledge.store import open_store
+    from medclip.knowledge.stored import StoredKnowledge
+
+    return StoredKnowledge(open_store(None if url == "default" else url))
 
 
 def _asking(args: argparse.Namespace, progress: Callable[[int], object]) -> Asking:

@@ -67,7 +67,7 @@ def _parser() -> Parser:
         "--labels", metavar="NAME", help="label set, see medclip data labels; default: the only one of the bundle"
     )
     add_prompts(parser)
-    parser.add_argument("--ensemble", metavar="NAME", help="mean or chils; default: that of the modality")
+    parser.add_argument("--ensemble", metavar="NAME", help="mean, centred or chils; default: that of the modality")
     parser.add_argument("--calibration", type=Path, metavar="FILE", help="calibration.json of medclip evaluate")
     parser.add_argument("--json", action="store_true", help="print one JSON object per file, each on a line of its own")
     parser.add_argument("--plot", type=Path, metavar="DIR", help="draw each recording with its findings into DIR")

@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from medclip.core.batch import Batch
 from medclip.core.cache import cache_folder
 from medclip.core.errors import ConfigError, DatasetError
 from medclip.core.input_spec import InputSpec
@@ -147,6 +148,13 @@ class PairDataModule(L.LightningDataModule):
     def training_texts(self) -> list[str]:
         """Reports of the training records; the vocabulary of a new text encoder is learned from these alone."""
         return self.texts.reports(self._parts["train"].records.tolist())
+
+    def glance(self, n_records: int) -> Iterator[Batch]:
+        """Batches of at most so many training records, spread evenly over them, in their order."""
+        part = self._parts["train"]
+        chosen = np.unique(np.linspace(0, len(part) - 1, min(n_records, len(part))).round().astype(np.int64))
+        for start in range(0, len(chosen), self.batch_size):
+            yield part.__getitems__(chosen[start : start + self.batch_size].tolist())
 
     def train_dataloader(self) -> ResumableLoader:
         """Batches in a new order each epoch; after a restart, behind the last batch of the checkpoint."""

@@ -15,7 +15,7 @@ from medclip.knowledge.vocabulary import Entry
 
 __all__ = ["keys_by_name", "keys_of_id", "load_entries", "read_closure", "read_links"]
 
-_TUPLES = ("appearance", "absence", "attributes", "excludes")
+_TUPLES = ("appearance", "absence", "attributes", "excludes", "wording", "wording_instead")
 
 
 def keys_by_name(connection: Connection, folded: str, modality: str | None = None) -> list[int]:
@@ -121,4 +121,4 @@ def _description(text: str | None) -> Description | None:
     if text is None:
         return None
     fields = json.loads(text)
-    return Description(**fields | {name: tuple(fields[name]) for name in _TUPLES})
+    return Description(**fields | {name: tuple(fields.get(name, ())) for name in _TUPLES})

@@ -51,6 +51,8 @@ class Description:
         excludes: Ids of concepts that cannot be there at the same time.
         opposite: Id of its opposite (elevation and depression, left and right, complete and incomplete), or None.
         guideline: The publication that the numbers in the definition follow; empty if it has none.
+        wording: Phrases as reports write them when it is there.
+        wording_instead: Phrases as reports write them when it is not there; none of them denies it.
     """
 
     modality: str
@@ -61,6 +63,8 @@ class Description:
     excludes: tuple[str, ...] = ()
     opposite: str | None = None
     guideline: str = ""
+    wording: tuple[str, ...] = ()
+    wording_instead: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ class KnowledgeOrigin:
 
     Args:
         concept: Id of the concept; empty if the words are the label set's own.
-        field: Which words: ``term``, ``synonym``, ``definition``, ``appearance``, ``attribute``, ``absence``, ``name``.
+        field: Which words: ``term``, ``synonym``, ``definition``, ``appearance``, ``attribute``, ``absence``,
+            ``wording``, ``name``.
         source: Short name of the vocabulary, or ``labels``.
         version: As the source writes it.
         licence: SPDX identifier, or the name of the terms.

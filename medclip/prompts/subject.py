@@ -45,6 +45,7 @@ class Subject:
         siblings: Codes of the other findings that are neither broader, narrower nor the same.
         sibling_names: Of these, each with its code.
         knowledge: Where the concepts are.
+        narrower_names: Of the other findings that are a kind of this one, each with its code.
     """
 
     finding: Finding
@@ -53,6 +54,7 @@ class Subject:
     siblings: tuple[str, ...]
     sibling_names: tuple[tuple[Name, str], ...]
     knowledge: Knowledge
+    narrower_names: tuple[tuple[Name, str], ...] = ()
 
     @property
     def term(self) -> str:
@@ -89,6 +91,11 @@ class Subject:
                     return name.text, code
         return None
 
+    def named_narrower(self, text: str) -> tuple[str, str] | None:
+        """Return the name and the code of another class, a kind of this one, that a text mentions, or None."""
+        words = to_words(text)
+        return next(((name.text, code) for name, code in self.narrower_names if occurrences(name.words, words)), None)
+
 
 def find_subjects(labels: LabelSet, knowledge: Knowledge) -> tuple[Subject, ...]:
     """Look up every finding of a label set.
@@ -107,6 +114,7 @@ def find_subjects(labels: LabelSet, knowledge: Knowledge) -> tuple[Subject, ...]
             siblings[finding.code],
             tuple(_sibling_names(names[finding.code], {code: names[code] for code in siblings[finding.code]})),
             knowledge,
+            tuple(_narrower_names(finding, labels, names, knowledge)),
         )
         for finding in labels.findings
     )
@@ -131,6 +139,17 @@ def _sibling_names(own: Sequence[Name], others: dict[str, tuple[Name, ...]]) -> 
     concepts = {name.concept for name in own} - {""}
     for code, names in others.items():
         yield from ((name, code) for name in names if name.words and name.concept not in concepts)
+
+
+def _narrower_names(
+    finding: Finding, labels: LabelSet, names: dict[str, tuple[Name, ...]], knowledge: Knowledge
+) -> Iterator[tuple[Name, str]]:
+    """A name that the finding has itself is no name of its kind alone."""
+    own = {name.words for name in names[finding.code] if name.concept in ("", finding.concept)}
+    below = knowledge.descendants(finding.concept) if finding.concept else frozenset()
+    for other in labels.findings:
+        if other.concept in below:
+            yield from ((name, other.code) for name in names[other.code] if name.words and name.words not in own)
 
 
 def _broader(finding: Finding, findings: Sequence[Finding], knowledge: Knowledge) -> set[str]:

@@ -24,8 +24,9 @@ class ZeroShotClassifier:
     Args:
         codes: Findings, one per row of the directions.
         positive: ``(C, D)`` normalised.
-        negative: ``(C, D)`` normalised.
+        negative: ``(C, D)`` normalised, times how much it counts.
         scale: Learned scale s of the model.
+        centre: ``(D,)`` taken from each normalised embedding, so that it scores 0.5; None takes nothing.
         score_kind: How one score comes about, for the protocol of an evaluation.
     """
 
@@ -33,6 +34,7 @@ class ZeroShotClassifier:
     positive: Tensor
     negative: Tensor
     scale: float
+    centre: Tensor | None = None
     score_kind: str = "sigmoid of the scaled difference of cosines with the mean positive and the mean negative prompt"
 
     @classmethod
@@ -62,6 +64,8 @@ class ZeroShotClassifier:
     def logits(self, embeddings: Tensor) -> Tensor:
         """Return ``(N, C)`` log-odds of positive against negative for embeddings ``(N, D)``."""
         normalised = functional.normalize(embeddings.float(), dim=-1)
+        if self.centre is not None:
+            normalised = normalised - self.centre
         return self.scale * normalised @ (self.positive - self.negative).T
 
     def scores(self, embeddings: Tensor) -> Tensor:

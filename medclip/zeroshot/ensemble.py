@@ -19,7 +19,12 @@ from medclip.zeroshot.weighting import zpe_weights
 
 __all__ = ["ENSEMBLES", "Classifier", "build_classifier", "default_ensemble"]
 
-ENSEMBLES = ("mean", "zpe", "chils")
+ENSEMBLES = ("mean", "centred", "zpe", "chils")
+_NEGATIVE_SHARE = 0.5
+_CENTRED_KIND = (
+    "sigmoid of the scaled excess over the mean training recording of cos+ - 0.5 cos- with the mean positive and the "
+    "mean negative prompt"
+)
 _ZPE_KIND = "sigmoid of the scaled difference of cosines with the ZPE-weighted positive and negative prompts"
 
 
@@ -53,19 +58,23 @@ def build_classifier(
     *,
     scale: float,
     records: Tensor | None = None,
+    centre: Tensor | None = None,
 ) -> Classifier:
     """Build the classifier of one ensemble.
 
     Args:
-        ensemble: ``mean``, ``zpe`` (weights from unlabelled recordings) or ``chils`` (the label set's hierarchy).
+        ensemble: ``mean``; ``centred``, which trusts negative sentences half as much and tells scores relative to the
+            mean training recording, for models whose training reports hardly deny anything (docs/experiments.md);
+            ``zpe`` (weights from unlabelled recordings); or ``chils`` (the label set's hierarchy).
         prompts: ``{code: {"positive": [...], "negative": [...]}}``, in the order of the label set.
         embeddings: ``(D,)`` of every sentence.
         labels: What to look for.
         scale: Learned scale of the model.
         records: ``(N, D)`` of unlabelled recordings, for ``zpe``.
+        centre: ``(D,)`` mean normalised embedding of training recordings, for ``centred``.
 
     Raises:
-        ConfigError: The ensemble is unknown, or ``zpe`` has no recordings.
+        ConfigError: The ensemble is unknown, ``zpe`` has no recordings, or ``centred`` has no centre.
         PromptError: There are no findings, or no hierarchy for ``chils``.
     """
     if ensemble not in ENSEMBLES:
@@ -75,6 +84,8 @@ def build_classifier(
     classifier = ZeroShotClassifier.from_prompts(prompts, embeddings, scale=scale)
     if ensemble == "mean":
         return classifier
+    if ensemble == "centred":
+        return _centred(classifier, centre)
     if records is None:
         raise ConfigError("the ensemble zpe needs unlabelled recordings", action="use mean, or evaluate a data set")
     weights = zpe_weights(prompts, embeddings, records, scale=scale)
@@ -85,6 +96,17 @@ def build_classifier(
         for side in ("positive", "negative")
     )
     return replace(classifier, positive=positive, negative=negative, score_kind=_ZPE_KIND)
+
+
+def _centred(classifier: ZeroShotClassifier, centre: Tensor | None) -> ZeroShotClassifier:
+    if centre is None:
+        raise ConfigError(
+            "the ensemble centred needs the mean embedding of training recordings",
+            action="save the bundle with medclip fit, or use the ensemble mean",
+        )
+    return replace(
+        classifier, negative=_NEGATIVE_SHARE * classifier.negative, centre=centre.float(), score_kind=_CENTRED_KIND
+    )
 
 
 def default_ensemble(labels: LabelSet) -> str:

@@ -29,7 +29,8 @@ class FindingScore:
     Args:
         code: As the label set spells it.
         name: Preferred term.
-        score: In [0, 1]; above 0.5 the recording is closer to the positive than to the negative description.
+        score: In [0, 1]. At 0.5 the recording is as close to the positive as to the negative description, or, with the
+            ensemble ``centred``, as close to them as the mean training recording is.
         polarity: ``abnormal``, ``normal`` or ``neutral``; see ``Finding``.
         is_probability: Whether ``score`` is a calibrated probability.
     """

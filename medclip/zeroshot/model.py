@@ -172,7 +172,7 @@ class Model:
         Args:
             labels: What to look for.
             prompts: A prompt set, its name or the path of its file; the one named like the label set if None.
-            ensemble: ``mean``, ``zpe`` or ``chils``; the modality's default if None.
+            ensemble: ``mean``, ``centred``, ``zpe`` or ``chils``; the modality's default if None.
             records: ``(N, D)`` embeddings of unlabelled recordings, for ``zpe``.
 
         Raises:
@@ -243,7 +243,15 @@ class Model:
             code: {"positive": entry.positive, "negative": entry.negative} for code, entry in prompt_set.prompts.items()
         }
         embeddings = self._embedded(prompt_set.texts)
-        return build_classifier(ensemble, sides, embeddings, labels, scale=self.bundle.scale, records=records)
+        return build_classifier(
+            ensemble,
+            sides,
+            embeddings,
+            labels,
+            scale=self.bundle.scale,
+            records=records,
+            centre=self.bundle.centre(labels.modality),
+        )
 
     def _spec(self, modality: str) -> InputSpec:
         if modality not in self.input_specs:

@@ -12,7 +12,8 @@ import pytest
 
 from medclip.version import __version__
 
-COMMANDS = ("demo", "zeroshot", "evaluate", "baselines", "fit", "validate", "test", "predict", "data", "bundle")
+TRAINING = ("fit", "validate", "test", "predict")
+COMMANDS = ("demo", "zeroshot", "evaluate", "baselines", *TRAINING, "data", "knowledge", "prompts", "bundle")
 ACTIONS = ("list", "labels", "info", "download", "pack", "verify", "reports")
 
 

@@ -38,7 +38,11 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     towers = {LABELS.modality: Tower(encoder, Projection(encoder.embedding_dim, 16))}
     model = ContrastiveModel(towers, TextTower(text, Projection(text.embedding_dim, 16)))
     content = BundleContent(
-        model.eval(), {LABELS.modality: spec}, ReportPipeline(translate_to=None, normalise=False), 10.0
+        model.eval(),
+        {LABELS.modality: spec},
+        ReportPipeline(translate_to=None, normalise=False),
+        10.0,
+        centres={LABELS.modality: torch.full((16,), 0.1)},
     )
     return save_bundle(content, tmp_path_factory.mktemp("bundle") / "tiny")
 
@@ -77,10 +81,12 @@ def test_ensembles_differ_and_say_so(model: Model) -> None:
     dataset = open_dataset("simulated", None, **OPTIONS)
     runs = {
         name: evaluate_zeroshot(model, dataset, LABELS, folds=["9"], n_resamples=5, ensemble=name)
-        for name in (None, "mean", "zpe")
+        for name in (None, "mean", "centred", "zpe")
     }
-    assert np.array_equal(runs[None].scores, runs["mean"].scores)
+    assert np.array_equal(runs[None].scores, runs["centred"].scores)
+    assert not np.allclose(runs["centred"].scores, runs["mean"].scores)
     assert not np.allclose(runs["zpe"].scores, runs["mean"].scores)
+    assert "mean training recording" in runs["centred"].protocol.score_kind
     assert "ZPE-weighted" in runs["zpe"].protocol.score_kind
     with pytest.raises(ConfigError, match="unknown ensemble of prompts: received best"):
         evaluate_zeroshot(model, dataset, LABELS, folds=["9"], ensemble="best")

@@ -39,6 +39,11 @@ term = "cardiomegaly"
 definition = "The heart is wide."
 appearance = ["The heart is enlarged."]
 absence = ["The heart is of normal size."]
+
+[[wording]]
+id = "ecg:atrial-fibrillation"
+present = ["atrial fibrillation", "af with rapid response"]
+instead = ["sinus rhythm"]
 """
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -10,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import CATALOGUE
 from postgres_server import PASSWORD, SHOWN_PASSWORD, PostgresServer
 
 from medclip.core.errors import KnowledgeError
@@ -49,6 +49,8 @@ def test_the_catalogue_is_there_at_once_with_its_description(store: KnowledgeSto
     assert entry.origin == Origin("medclip", "1", "Apache-2.0")
     assert entry.concept.description is not None
     assert entry.concept.description.absence == ("P waves precede every QRS complex.",)
+    assert entry.concept.description.wording == ("atrial fibrillation", "af with rapid response")
+    assert entry.concept.description.wording_instead == ("sinus rhythm",)
     assert entry.concept.same_as == ("HP:0005110",)
     assert entry.concept.names() == ("atrial fibrillation", "auricular fibrillation")
 
@@ -159,7 +161,9 @@ def test_a_supplement_stands_behind_the_whole(store: KnowledgeStore) -> None:
 
 def test_a_changed_catalogue_is_stored_anew_and_nothing_else_is_lost(address: str, catalogue: Path) -> None:
     open_store(address, catalogue=catalogue).add(a_source())
-    (catalogue / "small.toml").write_text(CATALOGUE.replace("Irregular rhythm", "Unruly rhythm"))
+    (catalogue / "small.toml").write_text(
+        (catalogue / "small.toml").read_text().replace("Irregular rhythm", "Unruly rhythm")
+    )
     store = open_store(address, catalogue=catalogue)
     assert store.get("ecg:atrial-fibrillation").concept.definition.startswith("Unruly")
     assert store.get("HP:2") is not None
@@ -271,7 +275,7 @@ def test_a_read_only_folder_is_read_and_not_written(catalogue: Path, request: py
         folder = Path(name)
         copy = folder / "catalogue"
         copy.mkdir()
-        (copy / "small.toml").write_text(CATALOGUE)
+        shutil.copy(catalogue / "small.toml", copy)
         path = folder / "knowledge.sqlite"
         open_store(path, catalogue=copy)
         content = path.read_bytes()

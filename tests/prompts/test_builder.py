@@ -42,8 +42,8 @@ def _asking(tmp_path: Path, answers: dict[str, object]) -> Asking:
     return Asking(Scripted(answers), ReplyCache(tmp_path / "cache"))
 
 
-def test_the_six_strategies_are_found() -> None:
-    assert strategy_names() == ("ckepe", "composed", "definition", "name", "synonyms", "templates")
+def test_the_seven_strategies_are_found() -> None:
+    assert strategy_names() == ("ckepe", "composed", "definition", "name", "reports", "synonyms", "templates")
 
 
 @pytest.mark.parametrize("strategy", WITHOUT_MODEL)
@@ -81,6 +81,36 @@ def test_what_the_strategies_write(labels: LabelSet, knowledge: CatalogueKnowled
         ),
         ("No atrial fibrillation.", "P waves before every QRS complex.", "Regular RR intervals."),
     )
+
+
+def test_phrases_of_reports_stand_as_they_are_and_go_to_the_class_that_they_name(labels: LabelSet) -> None:
+    worded = {
+        "ecg:supraventricular-arrhythmia": (("svt", "atrial fibrillation with fast response"), ("sinus rhythm",)),
+        "ecg:flutter": (("af or atrial fibrillation",), ("sinus rhythm", "regular")),
+        "ecg:ilbbb": (("incomplete left bundle branch block, old",), ("normal qrs",)),
+    }
+    built = build_prompts(labels, "reports", knowledge=CatalogueKnowledge(map(_worded(worded), _concepts())))
+    plain = build_prompts(labels, "composed", knowledge=CatalogueKnowledge(_concepts()))
+    broad = built.prompts["SVARR"]
+    assert (broad.positive, broad.negative) == (("svt",), ("sinus rhythm",))
+    assert [phrase.reason for phrase in broad.rejected] == ['names a narrower class, AFIB: "atrial fibrillation"']
+    assert {known.origin for known in broad.provenance.values()} == {
+        KnowledgeOrigin("ecg:supraventricular-arrhythmia", "wording", "medclip", "1", "Apache-2.0")
+    }
+    assert built.prompts["ILBBB"].positive == ("incomplete left bundle branch block, old",)
+    assert built.prompts["AFIB"] == plain.prompts["AFIB"]
+    fallen = built.prompts["AFLT"]
+    assert (fallen.positive, fallen.negative) == (plain.prompts["AFLT"].positive, ("sinus rhythm", "regular"))
+    assert fallen.fallback.startswith("composed")
+
+
+def _worded(worded):
+    def change(concept):
+        present, instead = worded.get(concept.id, ((), ()))
+        described = dataclasses.replace(concept.description, wording=present, wording_instead=instead)
+        return dataclasses.replace(concept, description=described)
+
+    return change
 
 
 def test_a_definition_is_cut_at_a_sentence_and_leaves_out_siblings(

@@ -66,7 +66,7 @@ def test_the_digest_depends_on_codes_and_sentences_alone(tmp_path) -> None:
         ("[" * 100_000, "is no prompt set"),
         ([1], "is no prompt set"),
         (WHOLE | {"prompts": ["A"]}, "is no prompt set"),
-        (WHOLE | {"schema": 2}, "another schema: received 2; allowed: 1"),
+        (WHOLE | {"schema": 3}, "another schema: received 3; allowed: 1, 2"),
         ({key: value for key, value in WHOLE.items() if key != "name"}, "lacks name"),
         (WHOLE | {"label_set": 3}, "lacks label_set: received 3"),
         (WHOLE | {"prompts": {"A": SIDES, "B": ["x"]}}, "class B is malformed: received list"),

@@ -54,3 +54,20 @@ def test_an_unknown_concept_is_named(labels: LabelSet, knowledge: CatalogueKnowl
     odd = dataclasses.replace(labels, findings=(Finding("X", "x", concept="ecg:nothing"),))
     with pytest.raises(PromptError, match="unknown concept for X: received ecg:nothing"):
         find_subjects(odd, knowledge)
+
+
+def test_a_text_names_a_narrower_class_but_not_by_the_names_that_both_have(knowledge: CatalogueKnowledge) -> None:
+    labels = LabelSet(
+        "x",
+        "ecg",
+        (
+            Finding("SVARR", "arrhythmia", concept="ecg:supraventricular-arrhythmia"),
+            Finding("AFIB", "arrhythmia", concept="ecg:afib"),
+            Finding("AFLT", "atrial flutter", concept="ecg:flutter"),
+        ),
+    )
+    broad, narrow, _ = find_subjects(labels, knowledge)
+    assert broad.named_narrower("old atrial fibrillations") == ("atrial fibrillation", "AFIB")
+    assert broad.named_narrower("atrial flutter") == ("atrial flutter", "AFLT")
+    assert broad.named_narrower("arrhythmia") is None
+    assert narrow.named_narrower("supraventricular arrhythmia, atrial flutter, paroxysmal atrial fibrillation") is None

@@ -14,6 +14,10 @@ A ``[[composed]]`` table has the same keys and ``territories``; it stands for on
 put in place of ``{key}``, ``{name}``, ``{wall}``, ``{leads}`` and whatever else the territory has; ``{Name}`` is the
 word with a capital letter. ``[composed.only.KEY]`` replaces keys for one territory. The ``[[territory]]`` tables with
 the words may stand in any file.
+
+A ``[[wording]]`` table may stand in any file too. It gives a concept, whole or composed, the phrases of reports:
+``id``, ``present`` (what reports write when it is there) and ``instead`` (what they write when it is not; no denials,
+since reports name what is seen).
 """
 
 from __future__ import annotations
@@ -27,6 +31,7 @@ from typing import Any
 from medclip.core.errors import KnowledgeError
 from medclip.knowledge.catalogue.check import check_concepts, with_mutual_exclusion
 from medclip.knowledge.catalogue.compose import composed, territory_words
+from medclip.knowledge.catalogue.wording import with_wording
 from medclip.knowledge.concept import Concept, Description, Origin, Synonym
 
 __all__ = ["CATALOGUE_FOLDER", "CATALOGUE_ORIGIN", "read_catalogue"]
@@ -45,7 +50,7 @@ _VOCABULARIES = {
     "snomed": ("SNOMEDCT", r"\d{6,18}"),
     "umls": ("UMLS", r"C\d{7}"),
 }
-_TABLES = ("concept", "composed", "territory")
+_TABLES = ("concept", "composed", "territory", "wording")
 _TEXTS = ("id", "term", "definition", "region", "guideline", "opposite")
 _LISTS = ("synonyms", "parents", "excludes", "attributes", "appearance", "absence")
 _REQUIRED = ("id", "term", "definition", "appearance", "absence")
@@ -56,7 +61,7 @@ def read_catalogue(folder: Path = CATALOGUE_FOLDER) -> tuple[Concept, ...]:
 
     Raises:
         KnowledgeError: There is no file, a file is malformed, an id or a name is doubled, parents form a circle, or a
-            concept names one that is not there.
+            concept or a wording names one that is not there.
     """
     files = {path.name: _parse(path) for path in sorted(folder.glob("*.toml"))}
     if not files:
@@ -64,7 +69,8 @@ def read_catalogue(folder: Path = CATALOGUE_FOLDER) -> tuple[Concept, ...]:
     words = territory_words((file, table) for file, tables in files.items() for table in tables["territory"])
     concepts = [_concept(table, file) for file, tables in files.items() for table in _tables(tables, words, file)]
     check_concepts(concepts)
-    return with_mutual_exclusion(concepts)
+    wording = ((file, table) for file, tables in files.items() for table in tables["wording"])
+    return with_wording(with_mutual_exclusion(concepts), wording)
 
 
 def _parse(path: Path) -> dict[str, list[dict[str, Any]]]:

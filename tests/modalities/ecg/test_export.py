@@ -64,8 +64,9 @@ def recordings(draw: st.DrawFn) -> Sample:
     return waveform(array.astype(np.float32), rate_hz=rate_hz, report=report, attributes=attributes)
 
 
-@settings(max_examples=40, deadline=None)
-@given(sample=recordings(), ending=st.sampled_from(ENDINGS), gap=st.booleans())
+@pytest.mark.parametrize("ending", ENDINGS)
+@settings(max_examples=20, deadline=None)
+@given(sample=recordings(), gap=st.booleans())
 def test_any_recording_is_read_back_equal(sample: Sample, ending: str, gap: bool) -> None:
     array = sample.array.copy()
     if gap and ending != "edf":
@@ -95,6 +96,15 @@ def test_steps_that_devices_have_lose_nothing_in_wfdb(tmp_path: Path, step_mv: f
     array = (np.rint(walk(1) / step_mv) * step_mv).astype(np.float32)
     write(waveform(array), tmp_path / "a.hea")
     np.testing.assert_allclose(medclip.read(tmp_path / "a.hea").array, array, rtol=3e-7, atol=0)
+
+
+@pytest.mark.parametrize("ending", ["hea", "csv", "npz"])
+def test_missing_samples_stay_missing(tmp_path: Path, ending: str) -> None:
+    array = walk(6)
+    array[2, 100:200] = np.nan
+    array[7] = np.nan
+    write(waveform(array), tmp_path / f"a.{ending}")
+    np.testing.assert_allclose(medclip.read(tmp_path / f"a.{ending}").array, array, atol=1e-4, equal_nan=True)
 
 
 def test_other_programs_read_what_is_written(tmp_path: Path) -> None:

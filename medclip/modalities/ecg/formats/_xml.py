@@ -23,9 +23,9 @@ __all__ = ["COPY_AGAIN", "has_root", "parse_xml"]
 COPY_AGAIN = "copy the file again from its source"
 """What to do about a file that is damaged."""
 
-_MAXIMUM_BYTES = 64 << 20  # half an hour of 12 leads at 500 Hz; ECGs of devices take less than 1 MB
-_MAXIMUM_ELEMENTS = 500_000
-_MAXIMUM_ATTRIBUTES = 1_000_000
+_MAXIMUM_BYTES = 32 << 20  # a quarter of an hour of 12 leads at 500 Hz; ECGs of devices take less than 1 MB
+_MAXIMUM_ELEMENTS = 100_000  # those of devices hold up to some thousands
+_MAXIMUM_ATTRIBUTES = 400_000
 _MAXIMUM_DEPTH = 100
 _MAXIMUM_TAG_BYTES = 1 << 20
 _CHUNK_BYTES = 1 << 16

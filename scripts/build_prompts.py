@@ -1,0 +1,26 @@
+"""Rebuild the prompt set of every shipped label set from the catalogue: ``python scripts/build_prompts.py``."""
+
+from __future__ import annotations
+
+from medclip.core.label_set import LabelSet
+from medclip.core.modality import find_label_set_file, label_set_names
+from medclip.prompts.builder import build_prompts
+
+# For electrocardiograms the catalogue holds phrases of reports, which rank better than sentences made from definitions.
+STRATEGIES = {"ecg": "reports"}
+OTHERWISE = "composed"
+
+
+def main() -> None:
+    """Write ``prompts/NAME.json`` beside ``labels/NAME.csv``, for every one of them."""
+    for name in label_set_names():
+        modality, labels_file = find_label_set_file(name)
+        built = build_prompts(LabelSet.load(name), STRATEGIES.get(modality, OTHERWISE), name=name)
+        path = labels_file.parent.parent / "prompts" / f"{name}.json"
+        path.parent.mkdir(exist_ok=True)
+        built.write(path, overwrite=True)
+        print(f"{path}: {len(built.prompts)} classes, {len(built.texts)} sentences")
+
+
+if __name__ == "__main__":
+    main()
