@@ -47,6 +47,7 @@ def main(given: Sequence[str]) -> int:
             args.root,
             protocols=protocols,
             tables=args.tables,
+            ensemble=args.ensemble,
             skip_unreadable=args.skip_unreadable,
             n_resamples=args.resamples,
             seed=args.seed,
@@ -76,6 +77,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--tables", type=Path, metavar="DIR", help="folder of the tables that a protocol's authors published"
     )
+    parser.add_argument("--ensemble", metavar="NAME", help="how sentences are joined, see medclip evaluate --help")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="new folder for the results")
     parser.add_argument("--overwrite", action="store_true", help="replace the results that DIR holds")
     parser.add_argument("--skip-unreadable", action="store_true", help="leave out records that cannot be used")

@@ -136,6 +136,7 @@ def run_benchmark(
     *,
     protocols: Sequence[str],
     tables: Path | None = None,
+    ensemble: str | None = None,
     skip_unreadable: bool = False,
     n_resamples: int = 1000,
     seed: int = 0,
@@ -150,6 +151,7 @@ def run_benchmark(
         root: Folder that holds the folders of the data sets.
         protocols: Names of protocols.
         tables: Folder of published tables, for the protocols that need them.
+        ensemble: How sentences are joined; the modality's default if None.
         skip_unreadable: Leave out records that cannot be decoded or prepared.
         n_resamples: Resamples of the patient bootstrap.
         seed: Of the bootstrap.
@@ -165,7 +167,13 @@ def run_benchmark(
         raise ConfigError(
             f"there is no folder {root}", action="give the folder that holds the folders of the data sets"
         )
-    options = {"skip_unreadable": skip_unreadable, "n_resamples": n_resamples, "seed": seed, "progress": progress}
+    options = {
+        "ensemble": ensemble,
+        "skip_unreadable": skip_unreadable,
+        "n_resamples": n_resamples,
+        "seed": seed,
+        "progress": progress,
+    }
     outcomes = []
     for test in benchmark.tests:
         folder = next((root / name for name in test.folders if (root / name).is_dir()), None)
