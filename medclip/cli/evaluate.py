@@ -14,6 +14,10 @@ __all__ = ["main"]
 
 def main(given: Sequence[str]) -> int:
     """Evaluate a bundle zero-shot and write metrics, scores and tables."""
+    if any(word == "--benchmark" or word.startswith("--benchmark=") for word in given):
+        from medclip.cli._benchmark import main as run_benchmark
+
+        return run_benchmark(given)
     args = _parser().parse_args(given[1:])
 
     from tqdm import tqdm
@@ -79,7 +83,8 @@ def main(given: Sequence[str]) -> int:
 def _parser() -> Parser:
     parser = Parser(
         prog="medclip evaluate",
-        description="Measure how well zero-shot scores rank the records of a data set. Research use only.",
+        description="Measure how well zero-shot scores rank the records of a data set. Research use only. "
+        "medclip evaluate --benchmark NAME --help explains the benchmarks of several data sets.",
         example="medclip evaluate --model BUNDLE --dataset simulated --labels simulated --fold 10 --out results",
     )
     add_model(parser)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -31,7 +32,11 @@ def only_one(name: str, wanted: str, offers: Mapping[_Holder, Collection[str]], 
             action="rename the one that you added",
         )
     known = sorted(found for names in offers.values() for found in names)
-    raise type(unknown)(unknown.what, received=name, allowed=known)
+    # There are more names than an error shows.
+    close = difflib.get_close_matches(wanted.lower(), known, cutoff=0.5)
+    raise type(unknown)(
+        unknown.what, received=name, allowed=known, action=f"did you mean {' or '.join(close)}?" if close else None
+    )
 
 
 def files_by_stem(folder: Path, suffix: str) -> dict[str, Path]:

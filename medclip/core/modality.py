@@ -6,7 +6,7 @@ scanning its sub-folders, so that adding a format, a data set, a label set or a 
 
 - ``formats/NAME.py`` with ``FORMAT = Format(...)``
 - ``datasets/NAME.py`` with ``DATASET = DatasetFactory(...)``
-- ``labels/NAME.csv``, ``prompts/NAME.json``, ``glossary/LANGUAGE.tsv``
+- ``labels/NAME.csv``, ``prompts/NAME.json``, ``benchmarks/NAME.json``, ``glossary/LANGUAGE.tsv``
 
 Label sets and prompt sets are also found in a folder that holds no ``MODALITY`` yet: what is asked about a kind of
 recordings can be written down before medclip reads them.
@@ -26,7 +26,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from medclip.core._heads import describe_head, read_head, split_record
 from medclip.core._offers import files_by_stem, only_one
-from medclip.core.errors import DatasetError, FormatError, InputError, LabelError, MissingDependencyError, PromptError
+from medclip.core.errors import (
+    ConfigError,
+    DatasetError,
+    FormatError,
+    InputError,
+    LabelError,
+    MissingDependencyError,
+    PromptError,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,7 +48,9 @@ __all__ = [
     "Format",
     "Modality",
     "QualityIssue",
+    "benchmark_names",
     "discover",
+    "find_benchmark_file",
     "find_dataset",
     "find_label_set_file",
     "find_modality",
@@ -260,6 +270,16 @@ def label_set_names() -> tuple[str, ...]:
 def prompt_set_names() -> tuple[str, ...]:
     """Names of all shipped prompt sets, modality by modality."""
     return tuple(name for files in _offers("prompts", ".json").values() for name in files)
+
+
+def benchmark_names() -> tuple[str, ...]:
+    """Names of all shipped benchmarks, modality by modality."""
+    return tuple(name for files in _offers("benchmarks", ".json").values() for name in files)
+
+
+def find_benchmark_file(name: str) -> tuple[str, Path]:
+    """Return the name of a benchmark's modality and its file, or raise ``ConfigError`` with the names there are."""
+    return _find_file(name, _offers("benchmarks", ".json"), ConfigError("unknown benchmark"))
 
 
 def find_label_set_file(name: str) -> tuple[str, Path]:

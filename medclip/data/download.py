@@ -81,6 +81,12 @@ def download_dataset(
 
 
 def _check(card: DataCard, base_url: str | None, parts: Sequence[str] | None, n_parallel: int) -> str:
+    if not card.base_url and base_url is None:
+        # Its host keeps no list of checksums, or it is a part of another data set; the card says which.
+        raise InputError(
+            f"{card.title} cannot be fetched by this command",
+            action=card.access_conditions or f"fetch it by hand from {card.url}",
+        )
     if card.access_conditions and base_url is None:
         raise DownloadError(
             f"{card.title} is not open to everybody",

@@ -8,7 +8,7 @@ import numpy as np
 
 from medclip.core.dataset import Dataset
 from medclip.core.errors import ConfigError, DatasetError, FormatError, SignalError
-from medclip.core.input_spec import PreparedBatch
+from medclip.core.input_spec import InputSpec, PreparedBatch
 from medclip.core.label_set import LabelSet
 from medclip.core.sample import Sample
 from medclip.evaluation.evaluate import Evaluation, evaluate_scores
@@ -31,6 +31,7 @@ def evaluate_zeroshot(
     *,
     folds: Sequence[str] | None = None,
     prompts: str | PromptSet | None = None,
+    spec: InputSpec | None = None,
     ensemble: str | None = None,
     classifier: CalibratedClassifier | None = None,
     skip_unreadable: bool = False,
@@ -46,6 +47,7 @@ def evaluate_zeroshot(
         labels: What to look for.
         folds: Folds to evaluate on; all if None.
         prompts: A prompt set, its name or the path of its file; the one named like the label set if None.
+        spec: How recordings are prepared, to reproduce somebody else's test; the model's own way if None.
         ensemble: ``mean``, ``chils``, or ``zpe``, which looks at all records evaluated, without labels; the modality's
             default if None.
         classifier: Of ``calibrate_zeroshot``, on other folds, with the same prompts; probabilities are then evaluated.
@@ -67,7 +69,8 @@ def evaluate_zeroshot(
         # Before hours of reading, so that a missing prompt set is found at once.
         used = model.classifier(labels, prompts, ensemble=ensemble)
     records = select_records(dataset, table.values, folds)
-    reader = _Reader(model, dataset, skip_unreadable)
+    spec = spec or model.input_specs[dataset.modality]
+    reader = _Reader(spec, dataset, skip_unreadable)
     embeddings = model.embed_batches(dataset.modality, reader.batches(records), progress=progress)
     used = used or model.classifier(labels, prompts, ensemble=ensemble, records=embeddings)
     kept = reader.kept
@@ -88,7 +91,7 @@ def evaluate_zeroshot(
         record_filter=_record_filter(len(records) - len(kept)),
         prompt_set=prompt_set.name,
         prompts_sha256=prompt_set.digest(),
-        input_spec=model.input_specs[dataset.modality].to_dict(),
+        input_spec=spec.to_dict(),
         n_resamples=n_resamples,
         seed=seed,
     )
@@ -137,7 +140,7 @@ def calibrate_zeroshot(
     """
     table = dataset.labels(labels.name).select(labels.codes)
     records = select_records(dataset, table.values, folds)
-    reader = _Reader(model, dataset, skip_unreadable)
+    reader = _Reader(model.input_specs[dataset.modality], dataset, skip_unreadable)
     embeddings = model.embed_batches(dataset.modality, reader.batches(records), progress=progress)
     classifier = model.classifier(labels, prompts, ensemble=ensemble, records=embeddings)
     table = table.rows(reader.kept)
@@ -204,8 +207,8 @@ def select_records(dataset: Dataset, labels: np.ndarray, folds: Sequence[str] | 
 class _Reader:
     """Reads and prepares records in batches and remembers which could be used."""
 
-    def __init__(self, model: Model, dataset: Dataset, skip_unreadable: bool) -> None:
-        self._spec = model.input_specs[dataset.modality]
+    def __init__(self, spec: InputSpec, dataset: Dataset, skip_unreadable: bool) -> None:
+        self._spec = spec
         self._dataset = dataset
         self._skip = skip_unreadable
         self.kept: list[int] = []

@@ -53,7 +53,8 @@ def test_shipped_cards_say_what_mlcroissant_reads_in_them(path: Path) -> None:
     assert ours.name == theirs.name == path.stem
     assert (ours.version, ours.citation, ours.url) == (theirs.version, theirs.cite_as, theirs.url)
     assert [ours.licence] == theirs.license
-    assert ours.base_url in {entry.content_url for entry in theirs.file_objects}
+    # Where a host keeps no list of checksums there is no folder to fetch from, and the card says what to do.
+    assert ours.base_url in {entry.content_url for entry in theirs.file_objects} or ours.access_conditions
     assert {file.name for file in ours.files} == {node.id for node in theirs.distribution} - {"physionet"}
     columns = {
         (field.source.file_object, field.source.extract.column)
@@ -100,7 +101,7 @@ def test_mlcroissant_reads_the_real_tables_through_the_card() -> None:
     mlcroissant = pytest.importorskip("mlcroissant")
     names = ("ptbxl_database.csv", "scp_statements.csv")
     mapping = {name: str(DATA / "ptbxl_mini" / name) for name in names}
-    dataset = mlcroissant.Dataset(jsonld=str(CARDS[-1]), mapping=mapping)
+    dataset = mlcroissant.Dataset(jsonld=str(CARDS[0].with_name("ptbxl.json")), mapping=mapping)
     with (DATA / "ptbxl_mini" / names[0]).open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     found = list(dataset.records("records"))
@@ -131,8 +132,8 @@ def test_cards_of_the_installed_package_come_first(
 
 
 def test_unknown_names_are_answered_with_the_known_ones() -> None:
-    with pytest.raises(DatasetError, match=r"received ptb; allowed: .*ptbxl"):
-        load_card("ptb")
+    with pytest.raises(DatasetError, match=r"received ptb-x; allowed: .*ptbxl"):
+        load_card("ptb-x")
 
 
 def test_what_a_card_may_leave_out(tmp_path: Path, described: dict[str, Any]) -> None:

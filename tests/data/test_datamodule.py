@@ -202,7 +202,7 @@ def test_a_store_of_another_data_set(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [("ptb", {}), ("ptbxl", {}), ("ptbxl", {"root": "/nowhere"}), ("simulated", {"dataset_options": {"n": 3}})],
+    [("ptb-x", {}), ("ptbxl", {}), ("ptbxl", {"root": "/nowhere"}), ("simulated", {"dataset_options": {"n": 3}})],
 )
 def test_a_data_set_that_cannot_be_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, options: dict[str, object]

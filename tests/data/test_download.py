@@ -241,6 +241,16 @@ def test_data_behind_an_agreement_says_how_to_get_it(tmp_path: Path) -> None:
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "way_out"),
+    [("georgia", "medclip data download cinc2021 --part georgia"), ("code15", "Fetch exams.csv and the archives")],
+)
+def test_a_set_without_a_list_of_checksums_says_how_it_is_fetched(tmp_path: Path, name: str, way_out: str) -> None:
+    with pytest.raises(InputError, match=f"cannot be fetched by this command.*{way_out}"):
+        download_dataset(load_card(name), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("address", ["file:///etc/", "ftp://example.org/", "/srv/data", ""])
 def test_addresses_that_are_not_http_are_refused(tmp_path: Path, address: str) -> None:
     with pytest.raises(InputError, match="cannot be fetched"):

@@ -13,7 +13,26 @@ from medclip.core.errors import DatasetError
 if TYPE_CHECKING:
     from medclip.core.cards import DataCard
 
-__all__ = ["check_relative", "find_root", "read_rows"]
+__all__ = ["check_relative", "find_folder", "find_root", "how_to_fetch", "read_rows"]
+
+
+def how_to_fetch(card: DataCard) -> str:
+    """Say how somebody gets the files of a data set."""
+    return f"run medclip data download {card.name}" if card.base_url else f"fetch them from {card.url}"
+
+
+def find_folder(root: Path | str | None, card: DataCard) -> Path:
+    """Return the folder that was given.
+
+    Raises:
+        DatasetError: None was given, or it is no folder.
+    """
+    if root is None:
+        raise DatasetError(f"{card.title} needs a folder", action=f"give it, or {how_to_fetch(card)}")
+    folder = Path(root).expanduser()
+    if not folder.is_dir():
+        raise DatasetError(f"there is no folder {folder} with {card.title}", action=how_to_fetch(card))
+    return folder
 
 
 def find_root(root: Path | str | None, table: str, card: DataCard) -> Path:
@@ -22,7 +41,8 @@ def find_root(root: Path | str | None, table: str, card: DataCard) -> Path:
     Raises:
         DatasetError: It is not a folder, or neither it nor exactly one folder in it holds the table.
     """
-    ways_out = f"give the folder that holds {table}, or fetch it: medclip data download {card.name}"
+    fetch = f"fetch it: medclip data download {card.name}" if card.base_url else f"fetch it from {card.url}"
+    ways_out = f"give the folder that holds {table}, or {fetch}"
     if root is None:
         raise DatasetError(f"{card.title} needs a folder", action=ways_out)
     folder = Path(root).expanduser()
@@ -56,9 +76,7 @@ def read_rows(path: Path, card: DataCard, columns: Sequence[str]) -> Iterator[tu
             for row in reader:
                 yield reader.line_num, pick(row)
     except FileNotFoundError as error:
-        raise DatasetError(
-            f"{path.parent} lacks {path.name} of {card.title}", action=f"run medclip data download {card.name}"
-        ) from error
+        raise DatasetError(f"{path.parent} lacks {path.name} of {card.title}", action=how_to_fetch(card)) from error
     except IndexError as error:
         raise DatasetError(
             f"line {reader.line_num} of {path} has fewer fields than the first line",

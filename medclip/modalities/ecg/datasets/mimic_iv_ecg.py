@@ -23,7 +23,7 @@ from medclip.modalities.ecg.formats import wfdb
 if TYPE_CHECKING:
     from medclip.core.cards import DataCard
 
-__all__ = ["DATASET", "MimicIvEcg", "open_mimic_iv_ecg"]
+__all__ = ["DATASET", "MimicIvEcg", "open_mimic_iv_ecg", "read_study", "record_index"]
 
 _RECORDS = "record_list.csv"
 _MEASUREMENTS = "machine_measurements.csv"
@@ -108,18 +108,7 @@ class MimicIvEcg:
             FormatError: They are damaged.
         """
         info = self.records[index]
-        study_id, subject_id = int(info.record_id), int(info.patient_id)
-        relative = self._odd_paths.get(study_id) or _usual_path(subject_id, study_id)
-        path = self._root / f"{relative}.hea"
-        if not path.exists():
-            raise DatasetError(
-                f"the files of study {study_id} of MIMIC-IV-ECG are not there",
-                action="run medclip data download mimic_iv_ecg",
-            )
-        sample = wfdb.read(path)
-        return sample.replace(
-            record_id=info.record_id, patient_id=info.patient_id, report=info.report, source="mimic_iv_ecg"
-        )
+        return read_study(self._root, info, relative=self._odd_paths.get(int(info.record_id)))
 
     def __iter__(self) -> Iterator[Sample]:
         return (self[index] for index in range(len(self)))
@@ -180,6 +169,34 @@ DATASET = DatasetFactory(
     description="MIMIC-IV-ECG 1.0: 800,000 twelve-lead ECGs with the machine's statements",
     open=open_mimic_iv_ecg,
 )
+
+
+def record_index(study_ids: np.ndarray, subject_ids: np.ndarray, splits: Mapping[int, str]) -> Sequence[RecordInfo]:
+    """Return the index of records without reports, made on demand; ``splits`` gives the fold of each subject."""
+    return _Index(study_ids, subject_ids, report_codes=np.full(len(study_ids), _NO_REPORT), reports=(), splits=splits)
+
+
+def read_study(root: Path, info: RecordInfo, *, relative: str | None = None) -> Sample:
+    """Read the signal of a study of MIMIC-IV-ECG.
+
+    Args:
+        root: Folder of MIMIC-IV-ECG.
+        info: What is known of the study.
+        relative: Its path in the folder without suffix, if it is not the usual one.
+
+    Raises:
+        DatasetError: Its files are not in the folder.
+        FormatError: They are damaged.
+    """
+    path = root / f"{relative or _usual_path(int(info.patient_id), int(info.record_id))}.hea"
+    if not path.exists():
+        raise DatasetError(
+            f"the files of study {info.record_id} of MIMIC-IV-ECG are not there",
+            action="run medclip data download mimic_iv_ecg",
+        )
+    return wfdb.read(path).replace(
+        record_id=info.record_id, patient_id=info.patient_id, report=info.report, source="mimic_iv_ecg"
+    )
 
 
 def _usual_path(subject_id: int, study_id: int) -> str:
