@@ -22,7 +22,7 @@ _FOREIGN = {
     "text.txt": b"Dear colleague, thank you for referring this patient.\n",
     "picture.png": b"\x89PNG\r\n\x1a\n" + bytes(200),
     "archive.zip": b"PK\x03\x04" + bytes(200),
-    "table.csv": b"a,b,c\n1,2,3\n",
+    "table.csv": b"name,wish\nAnna,tea\n",
     "settings.json": b'{"a": [1, 2, 3]}',
     "zeros.dat": bytes(5000),
     "noise.dat": np.random.default_rng(0).bytes(5000),

@@ -161,7 +161,7 @@ def test_an_output_folder_that_exists_is_kept(run, arguments, results, tmp_path)
     [
         (["--fold", "11"], "has no such fold: received 11; allowed: 1, 10, 2"),
         (["--labels", "ptbxl-form"], "ptbxl-form"),
-        (["--labels", "none"], "received none; allowed: ptbxl-all"),
+        (["--labels", "none"], "received none; allowed: .*ptbxl-all"),
         (["--dataset", "ptb-x"], "unknown data set: received ptb-x; allowed: .*ptbxl, simulated"),
         (["--dataset", "ptbxl"], "needs its folder.*medclip data download ptbxl"),
         (["--dataset", "ptbxl", "--root", "/nowhere"], "/nowhere"),

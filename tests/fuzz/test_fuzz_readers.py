@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import time
 from pathlib import Path
@@ -86,7 +87,14 @@ def test_a_reader_that_hangs_is_stopped(tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="needs Linux to measure memory")
 def test_a_reader_that_takes_much_memory_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fuzz_reader.LARGEST_BYTES", 50 << 20)
-    result = fuzz_with(lambda path: sample(float(np.ones(100 << 17).max())), tmp_path, n=1)
+
+    def greedy(path: Path) -> Sample:
+        # Mapped anew, so that memory which the process has freed before cannot serve.
+        taken = np.frombuffer(mmap.mmap(-1, 100 << 20), np.uint8)
+        taken[:] = 1
+        return sample(float(taken.max()))
+
+    result = fuzz_with(greedy, tmp_path, n=1)
     assert "MB" in result.failures[0]
     assert result.largest_bytes > 90 << 20
 

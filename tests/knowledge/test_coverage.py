@@ -36,6 +36,15 @@ LABEL_SETS = {
 # With a definition in DOID, HPO, MONDO or CDISC, as an independent program with hand-made links found.
 WITH_DEFINITION = dict(zip(LABEL_SETS, (50, 9, 58, 36, 10, 13, 16), strict=True))
 ONTOLOGIES = ("doid", "hpo", "mondo")
+# A store needs a catalogue; this one explains no finding of any label set.
+UNRELATED = """
+[[concept]]
+id = "none:unrelated"
+term = "nothing of the kind"
+definition = "Something that no label set asks about."
+appearance = ["It is there.", "It is seen."]
+absence = ["Something else is seen."]
+"""
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +58,7 @@ def knowledge() -> Path:
 def real(knowledge: Path, tmp_path_factory: pytest.TempPathFactory) -> KnowledgeStore:
     folder = tmp_path_factory.mktemp("real")
     (folder / "catalogue").mkdir()
+    (folder / "catalogue" / "one.toml").write_text(UNRELATED)
     store = open_store(folder / "real.sqlite", catalogue=folder / "catalogue")
     for name in FILES:
         assert store.add(read_source(knowledge / name))
