@@ -6,7 +6,10 @@
 Each model embeds the records once. A row of the result is one way to write prompts; its number is the mean over models
 of the macro AUROC, its interval comes from resampling patients, the same for every row. Controls:
 
-- ``shuffled``: the default prompts handed to wrong classes, 20 times; must come to about 0.5.
+- ``shuffled``: every class gets texts drawn at random from all texts of the default prompts, whatever their class and
+  side, 20 times; must come to about 0.5.
+- ``wrong class``: the default prompts of another class, whole, 20 times. What is left above 0.5 is what any abnormal
+  description has in common with any abnormal recording.
 - ``published``: comma lists such as MERL's, each list one text and no negative sentences, as MERL scores them.
 - ``negations``: scored by closeness to the denial of each finding ("No atrial fibrillation.") alone. A model that
   understands denial ranks the wrong way round, below 0.5; one that only sees the name ranks as the name does.
@@ -34,10 +37,11 @@ from medclip.evaluation.zeroshot import select_records
 from medclip.prompts.builder import build_prompts
 from medclip.prompts.prompt_set import PromptSet
 from medclip.results.tables import format_interval, format_number, format_table
+from medclip.zeroshot.ensemble import NEGATIVE_SHARE
 from medclip.zeroshot.model import Model
 
 LABEL_SETS = ("ptbxl-superclass", "ptbxl-subclass", "ptbxl-form", "ptbxl-rhythm")
-STRATEGIES = ("name", "templates", "definition", "synonyms", "composed")
+STRATEGIES = ("name", "templates", "definition", "synonyms", "composed", "reports")
 N_SHUFFLES = 20
 Sides = Mapping[str, tuple[Sequence[str], Sequence[str]]]
 """Positive and negative texts by class; no negative ones means that the positive similarity alone is the score."""
@@ -119,9 +123,10 @@ def all_scores(
             yield "negations", score(models, records, {code: (sides[1], ()) for code, sides in prompts.items()})
     if options.published is not None:
         yield "published", score(models, records, published(options.published, records.labels))
-    generator = np.random.default_rng(options.seed)
-    shuffled = [score(models, records, shuffle(shipped, generator)) for _ in range(N_SHUFFLES)]
-    yield "shuffled", [scores for one in shuffled for scores in one]
+    for control, change in (("wrong class", exchange), ("shuffled", shuffle)):
+        generator = np.random.default_rng(options.seed)
+        drawn = [score(models, records, change(shipped, generator)) for _ in range(N_SHUFFLES)]
+        yield control, [scores for one in drawn for scores in one]
 
 
 def sides_of(prompts: PromptSet) -> Sides:
@@ -138,6 +143,16 @@ def published(path: Path, labels: LabelSet) -> Sides:
 
 
 def shuffle(sides: Sides, generator: np.random.Generator) -> Sides:
+    """Deal all texts anew, as many to each class and side as it had."""
+    texts = [text for both in sides.values() for side in both for text in side]
+    dealt = iter(generator.permutation(len(texts)).tolist())
+    return {
+        code: (tuple(texts[next(dealt)] for _ in one), tuple(texts[next(dealt)] for _ in other))
+        for code, (one, other) in sides.items()
+    }
+
+
+def exchange(sides: Sides, generator: np.random.Generator) -> Sides:
     """Hand every class the prompts of another one."""
     codes = list(sides)
     order = generator.permutation(len(codes))
@@ -146,7 +161,7 @@ def shuffle(sides: Sides, generator: np.random.Generator) -> Sides:
 
 
 def score(models: Sequence[Model], records: Records, sides: Sides) -> list[np.ndarray]:
-    """Score the records with every model: difference of the cosines with both mean directions."""
+    """Score the records with every model as the ensemble ``centred`` does, up to a constant per class."""
     return [
         (model.bundle.scale * rows @ directions(model, records.labels, sides).T).double().numpy()
         for model, rows in zip(models, records.embeddings, strict=True)
@@ -163,7 +178,7 @@ def directions(model: Model, labels: LabelSet, sides: Sides) -> Tensor:
             return torch.zeros_like(embedded[texts[0]])
         return torch.nn.functional.normalize(torch.stack([embedded[text] for text in side]).mean(dim=0), dim=0)
 
-    return torch.stack([mean(sides[code][0]) - mean(sides[code][1]) for code in labels.codes])
+    return torch.stack([mean(sides[code][0]) - NEGATIVE_SHARE * mean(sides[code][1]) for code in labels.codes])
 
 
 def summarise(scores: Sequence[np.ndarray], records: Records, seed: int) -> dict[str, object]:

@@ -17,10 +17,10 @@ from medclip.zeroshot.classifier import ZeroShotClassifier
 from medclip.zeroshot.hierarchy import HierarchyClassifier
 from medclip.zeroshot.weighting import zpe_weights
 
-__all__ = ["ENSEMBLES", "Classifier", "build_classifier", "default_ensemble"]
+__all__ = ["ENSEMBLES", "NEGATIVE_SHARE", "Classifier", "build_classifier", "default_ensemble"]
 
 ENSEMBLES = ("mean", "centred", "zpe", "chils")
-_NEGATIVE_SHARE = 0.5
+NEGATIVE_SHARE = 0.5
 _CENTRED_KIND = (
     "sigmoid of the scaled excess over the mean training recording of cos+ - 0.5 cos- with the mean positive and the "
     "mean negative prompt"
@@ -105,7 +105,7 @@ def _centred(classifier: ZeroShotClassifier, centre: Tensor | None) -> ZeroShotC
             action="save the bundle with medclip fit, or use the ensemble mean",
         )
     return replace(
-        classifier, negative=_NEGATIVE_SHARE * classifier.negative, centre=centre.float(), score_kind=_CENTRED_KIND
+        classifier, negative=NEGATIVE_SHARE * classifier.negative, centre=centre.float(), score_kind=_CENTRED_KIND
     )
 
 
