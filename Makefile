@@ -1,11 +1,12 @@
 # make demo   set up, train on simulated recordings, diagnose unseen ones
 # make test   set up, and everything that CI runs
+# make docs   the documentation as a site
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/.installed $(VENV)/.installed-test
 INPUTS := pyproject.toml constraints.txt scripts/install.sh
 
-.PHONY: demo test lint types unit clean
+.PHONY: demo test lint types unit docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/medclip demo --out runs/demo --overwrite
@@ -29,6 +30,10 @@ $(VENV)/.installed: $(INPUTS)
 $(VENV)/.installed-test: $(INPUTS)
 	scripts/install.sh $(VENV) test
 	touch $@ $(VENV)/.installed
+
+docs: $(INPUTS)
+	scripts/install.sh $(VENV) docs
+	$(BIN)/mkdocs build --strict
 
 clean:
 	rm -rf $(VENV) runs build dist
