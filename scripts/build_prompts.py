@@ -12,13 +12,10 @@ OTHERWISE = "composed"
 
 
 def main() -> None:
-    """Write ``prompts/NAME.json`` beside ``labels/NAME.csv``, for every one whose findings the catalogue describes."""
+    """Write ``prompts/NAME.json`` beside ``labels/NAME.csv``, for every label set."""
     for name in label_set_names():
         modality, labels_file = find_label_set_file(name)
         labels = LabelSet.load(name)
-        if not all(finding.concept for finding in labels.findings):
-            print(f"{name}: left out, the catalogue does not describe all of its findings")
-            continue
         built = build_prompts(labels, STRATEGIES.get(modality, OTHERWISE), name=name)
         path = labels_file.parent.parent / "prompts" / f"{name}.json"
         path.parent.mkdir(exist_ok=True)

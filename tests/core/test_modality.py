@@ -232,8 +232,8 @@ def test_unknown_names_are_answered_with_the_known_ones(install: Install) -> Non
         find_dataset("day")
     with pytest.raises(LabelError, match=r"unknown label set: received Sleep; allowed: .*sleep"):
         find_label_set_file("Sleep")
-    with pytest.raises(PromptError, match=r"unknown prompt set: received x; allowed: .*sleep"):
-        find_prompt_set_file("x")
+    with pytest.raises(PromptError, match=r"unknown prompt set: received Sleep; allowed: .*sleep"):
+        find_prompt_set_file("Sleep")
 
 
 def test_a_module_without_its_object_or_its_dependency_is_named(install: Install) -> None:
