@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from medclip.bundle.save import BundleContent, save_bundle
 from medclip.core.cards import load_card
 from medclip.core.errors import ConfigError, DatasetError
-from medclip.core.modality import find_modality
+from medclip.core.modality import find_dataset, find_modality
 from medclip.data.datamodule import PairDataModule
 from medclip.encoders.model import ContrastiveModel
 from medclip.objectives.temperature import Scale
@@ -99,6 +99,7 @@ def _provenance(
     counts = data.n_records()
     described: dict[str, Any] = {
         "dataset": data.dataset,
+        "is_generated": not find_dataset(data.dataset)[1].needs_root,
         "store_sha256": data.store_digest,
         "train_folds": list(data.train_folds) if data.train_folds is not None else "all but the held-out ones",
         "n_train_records": counts["train"],

@@ -107,13 +107,13 @@ class Findings:
 
     def __str__(self) -> str:
         width = max(len(entry.name) for entry in self.scores)
-        lines = [
+        lines = [one_line(f"{issue.severity}: {issue.message}") for issue in self.quality]
+        lines += [
             f"{entry.name:<{width}}  {entry.score:5.2f}  {_bar(entry.score)}  {entry.code}{_mark(entry)}"
             for entry in self.scores
         ]
         lines += [self.calibration] if self.calibration else []
         lines += [one_line(f"note: {note}") for note in self.notes]
-        lines += [one_line(f"{issue.severity}: {issue.message}") for issue in self.quality]
         return "\n".join([*lines, self.research_use])
 
     def _repr_html_(self) -> str:
@@ -125,10 +125,12 @@ class Findings:
             f"<td><code>{html.escape(entry.code)}</code>{_mark(entry)}</td></tr>"
             for entry in self.scores
         )
-        remarks = [*self.notes, *(f"{issue.severity}: {issue.message}" for issue in self.quality), self.research_use]
-        remarks = [self.calibration, *remarks] if self.calibration else remarks
+        faults = "".join(
+            f"<p><b>{html.escape(issue.severity)}</b>: {html.escape(issue.message)}</p>" for issue in self.quality
+        )
+        remarks = [*filter(None, [self.calibration]), *self.notes, self.research_use]
         below = "".join(f"<p><small>{html.escape(remark)}</small></p>" for remark in remarks)
-        return f"<table><tr><th>finding</th><th>score</th><th>code</th></tr>{rows}</table>{below}"
+        return f"{faults}<table><tr><th>finding</th><th>score</th><th>code</th></tr>{rows}</table>{below}"
 
     def plot(self, *, n_findings: int = 5, **options: Any) -> Figure:
         """Draw the recording with its highest findings above it; further options go to the modality's ``plot``."""

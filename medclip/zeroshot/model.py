@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional
 
 from medclip.bundle.load import Bundle, load_bundle
-from medclip.core.errors import ConfigError, LabelError, PromptError
+from medclip.core.errors import ConfigError, InputError, LabelError, PromptError, SignalError
 from medclip.core.input_spec import InputSpec, PreparedBatch
 from medclip.core.label_set import LabelSet
 from medclip.core.sample import Sample
@@ -97,7 +97,7 @@ class Model:
         self,
         sample: Sample,
         *,
-        labels: str | LabelSet,
+        labels: str | LabelSet | None = None,
         prompts: str | PromptSet | None = None,
         ensemble: str | None = None,
         calibration: Calibration | None = None,
@@ -106,18 +106,26 @@ class Model:
 
         Args:
             sample: A recording of a modality that the model knows.
-            labels: A label set or its name.
+            labels: A label set or its name; None stands for the only one that the bundle has prompts for.
             prompts: A prompt set, its name or the path of its file; the one named like the label set if None.
-            ensemble: ``mean`` or ``chils``; the modality's default if None.
+            ensemble: ``mean``, ``centred`` or ``chils``; the modality's default if None.
             calibration: Makes probabilities of scores; it has to be fitted on this model and these prompts.
 
         Raises:
-            SignalError: The recording is too short or lacks channels.
+            InputError: ``sample`` is no recording.
+            SignalError: The recording is too short, lacks channels, or is technically unusable.
             LabelError: There is no such label set, or it is for another kind of data.
             PromptError: There are no prompts for these labels.
             ConfigError: The ensemble is unknown, or the calibration belongs to another model or other prompts.
         """
-        labels = self.label_set(labels) if isinstance(labels, str) else labels
+        if not isinstance(sample, Sample):
+            raise InputError(
+                "diagnose takes one recording",
+                received=type(sample).__name__,
+                allowed="a Sample",
+                action="medclip.read(path) makes one of a file",
+            )
+        labels = labels if isinstance(labels, LabelSet) else self.label_set(labels)
         if labels.modality != sample.modality:
             raise LabelError(
                 f"label set {labels.name} is for another kind of data",
@@ -127,6 +135,12 @@ class Model:
         classifier = self.classifier(labels, prompts, ensemble=ensemble)
         if calibration is not None:
             classifier = self.calibrated(classifier, calibration, labels, prompts)
+        quality = sample.quality()
+        unusable = [issue.message for issue in quality if issue.severity == "unusable"]
+        if unusable:
+            raise SignalError(
+                f"the recording cannot be judged: {' '.join(unusable).rstrip('.')}", action="record again"
+            )
         prepared = self._spec(sample.modality).prepare(sample)
         embedding = self._encode(sample.modality, PreparedBatch(prepared.values[None], prepared.mask[None], ((),)))
         scores = classifier.scores(embedding)[0].tolist()
@@ -139,10 +153,15 @@ class Model:
             labels.name,
             self.bundle.name,
             sample,
-            prepared.notes,
-            sample.quality(),
+            (*prepared.notes, *self._reservations()),
+            quality,
             "" if calibration is None else calibration.summary(),
         )
+
+    def _reservations(self) -> tuple[str, ...]:
+        if not self.bundle.described["training"].get("is_generated"):
+            return ()
+        return ("the model has seen generated recordings only: on a real one its scores mean nothing",)
 
     def calibrated(
         self, classifier: Classifier, calibration: Calibration, labels: LabelSet, prompts: str | PromptSet | None

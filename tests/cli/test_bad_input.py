@@ -72,7 +72,7 @@ FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "picture named .hea": (lambda at: named(at, "r.hea", PNG), "89 50 4e 47"),
     "archive named .dat": (lambda at: named(at, "r.dat", b"PK\x03\x04" + bytes(300)), "no known format"),
     "text named .hea": (lambda at: named(at, "r.hea", b"Dear colleague,\nthank you.\n"), "no known format"),
-    "nothing but missing samples": (lambda at: write(at, with_missing(list(range(12)), 0, 5000)), "no usable samples"),
+    "nothing but missing samples": (lambda at: write(at, with_missing(list(range(12)), 0, 5000)), "cannot be judged"),
     "infinite": (lambda at: write(at, gain="1e-300"), "no usable samples|gain|range"),
     "a lead twice": (lambda at: write(at, leads=(*LEADS[:11], "V5")), "more than once.*V5"),
     "a chest lead missing": (

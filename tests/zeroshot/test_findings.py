@@ -39,10 +39,11 @@ def test_by_code_and_in_order() -> None:
 
 def test_text_has_a_line_for_everything_and_no_control_characters() -> None:
     lines = str(FINDINGS).splitlines()
-    assert lines[0].split() == ["b", "<", "c", "0.91", "#########.", "B"]
-    assert lines[1].split() == ["a", "0.05", "..........", "A"]
-    assert lines[2] == "note: resampled from ?[31mred"
-    assert lines[3] == "warning: x is flat"
+    # What is wrong with the recording comes before what is said about it.
+    assert lines[0] == "warning: x is flat"
+    assert lines[1].split() == ["b", "<", "c", "0.91", "#########.", "B"]
+    assert lines[2].split() == ["a", "0.05", "..........", "A"]
+    assert lines[3] == "note: resampled from ?[31mred"
     assert lines[4:] == [RESEARCH_USE]
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import medclip
-from medclip.core.errors import ConfigError, LabelError, PromptError
+from medclip.core.errors import ConfigError, InputError, LabelError, PromptError, SignalError
 from medclip.core.label_set import Finding, LabelSet
 
 
@@ -87,6 +87,20 @@ def test_own_labels_with_own_prompts(model, samples) -> None:
     assert findings["X"].score == pytest.approx(torch.sigmoid(logit).item(), abs=1e-4)
     with pytest.raises(PromptError, match="unknown prompt set"):
         model.diagnose(samples[0], labels=labels)
+
+
+def test_what_is_no_recording_or_shows_no_heart_is_refused(model, samples) -> None:
+    with pytest.raises(InputError, match=r"takes one recording: received str; allowed: a Sample\. medclip\.read"):
+        model.diagnose("recording.hea", labels="simulated")
+    with pytest.raises(LabelError, match="several label sets"):
+        model.diagnose(samples[0])
+    silent = samples[0].replace(array=np.zeros_like(samples[0].array))
+    with pytest.raises(SignalError, match=r"cannot be judged: No lead shows a heart.*Record again\."):
+        model.diagnose(silent, labels="simulated")
+
+
+def test_a_model_of_generated_recordings_says_so(model, samples) -> None:
+    assert "generated recordings only" in model.diagnose(samples[0], labels="simulated").notes[-1]
 
 
 def test_another_kind_of_data_is_refused(model, samples) -> None:
