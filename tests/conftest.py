@@ -10,6 +10,27 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+REAL_DATA = "MEDCLIP_TEST_DATA"
+_without_data: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Remember which tests were skipped for want of real data."""
+    if report.skipped and REAL_DATA in str(report.longrepr):
+        _without_data.append(report.nodeid)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Fail in continuous integration if tests on real data were skipped: a green run would say nothing about them."""
+    if os.environ.get("CI") and _without_data and exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say why."""
+    if os.environ.get("CI") and _without_data:
+        terminalreporter.section(f"{len(_without_data)} tests were skipped for want of real data", red=True)
+        terminalreporter.line(f"set {REAL_DATA} to the folder of the data; in CI such a run fails")
 
 
 @pytest.fixture(scope="session")
