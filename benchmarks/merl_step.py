@@ -5,7 +5,7 @@
 ResNet18-1D on 12 x 5000 samples, BERT-base text of random weights (no hub needed), CMA and UMA, AdamW. MERL's way:
 every report padded to 256 tokens and encoded anew in float32, under no_grad in the released code, with the last 6 of 12
 layers trained in the paper's form, and with the C library's own handling of memory. Our way: the package's own towers,
-text bank, memory kept between steps as ``medclip fit`` keeps it and, where the processor has it, bfloat16. Both ways take
+text bank, memory kept between steps as in ``medclip fit`` and, where the processor has it, bfloat16. Both ways take
 turns on the same weights and batches; the medians of their ratios are the thing to read.
 """
 
