@@ -83,7 +83,7 @@ def main(given: Sequence[str]) -> int:
 def _parser() -> Parser:
     parser = Parser(
         prog="medclip evaluate",
-        description="Measure how well zero-shot scores rank the records of a data set. Research use only. "
+        description="Measure how well zero-shot scores rank the records of a data set. Research use only.\n"
         "medclip evaluate --benchmark NAME --help explains the benchmarks of several data sets.",
         example="medclip evaluate --model BUNDLE --dataset simulated --labels simulated --fold 10 --out results",
     )

@@ -87,7 +87,7 @@ def test_a_malformed_file_is_named_with_the_class(content, words, tmp_path) -> N
 def test_a_file_that_is_not_there_and_a_name_that_is_unknown(tmp_path) -> None:
     with pytest.raises(PromptError, match="does not exist"):
         PromptSet.load(str(tmp_path / "p.json"))
-    with pytest.raises(PromptError, match=r"unknown prompt set: received none; allowed: .*simulated"):
+    with pytest.raises(PromptError, match=r"unknown prompt set: received none; allowed: .*ptbxl-all"):
         PromptSet.load("none")
 
 
