@@ -6,6 +6,7 @@ import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from medclip.cli.arguments import Parser, add_dataset, add_model, add_prompts, count
 
@@ -38,31 +39,26 @@ def main(given: Sequence[str]) -> int:
     if args.calibrate_fold:
         refuse_overlap(dataset, args.calibrate_fold, args.fold)
     with tqdm(desc=f"scoring {dataset.name}", unit=" records", disable=None) as bar:
+        shared: dict[str, Any] = {
+            "prompts": args.prompts,
+            "ensemble": args.ensemble,
+            "skip_unreadable": args.skip_unreadable,
+            "progress": bar.update,
+        }
         calibrated = None
         if args.calibrate_fold:
             calibrated = calibrate_zeroshot(
-                model,
-                dataset,
-                labels,
-                folds=args.calibrate_fold,
-                method=args.calibration,
-                prompts=args.prompts,
-                ensemble=args.ensemble,
-                skip_unreadable=args.skip_unreadable,
-                progress=bar.update,
+                model, dataset, labels, folds=args.calibrate_fold, method=args.calibration, **shared
             )
         evaluation = evaluate_zeroshot(
             model,
             dataset,
             labels,
             folds=args.fold,
-            prompts=args.prompts,
-            ensemble=args.ensemble,
             classifier=calibrated,
-            skip_unreadable=args.skip_unreadable,
             n_resamples=args.resamples,
             seed=args.seed,
-            progress=bar.update,
+            **shared,
         )
     command = shlex.join(["medclip", *given])
     write_evaluation(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from medclip.prompts.provenance import Rejected
 from medclip.prompts.strategy import Sentence
@@ -42,11 +42,22 @@ def absences(subject: Subject) -> list[Sentence]:
 
 def without_siblings(subject: Subject, texts: Iterable[str]) -> tuple[list[str], list[Rejected]]:
     """Part texts into those that name no other class, and those that do."""
+    return _parted(texts, subject.named_sibling, "another class")
+
+
+def without_narrower(subject: Subject, texts: Iterable[str]) -> tuple[list[str], list[Rejected]]:
+    """Part texts likewise: one that names a kind of the finding belongs to that kind where it is a class of its own."""
+    return _parted(texts, subject.named_narrower, "a narrower class")
+
+
+def _parted(
+    texts: Iterable[str], find: Callable[[str], tuple[str, str] | None], what: str
+) -> tuple[list[str], list[Rejected]]:
     kept, rejected = [], []
     for text in texts:
-        found = subject.named_sibling(text)
+        found = find(text)
         if found:
-            rejected.append(Rejected(text, f'names another class, {found[1]}: "{found[0]}"'))
+            rejected.append(Rejected(text, f'names {what}, {found[1]}: "{found[0]}"'))
         else:
             kept.append(text)
     return kept, rejected

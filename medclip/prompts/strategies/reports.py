@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from medclip.prompts.provenance import Rejected
 from medclip.prompts.strategies import composed
-from medclip.prompts.strategies._sentences import without_siblings
+from medclip.prompts.strategies._sentences import without_narrower, without_siblings
 from medclip.prompts.strategy import Draft, Sentence, Strategy, Tools
 from medclip.prompts.subject import Subject
 
@@ -19,7 +18,7 @@ def _write(subject: Subject, tools: Tools) -> Draft:
     if described is None or not described.wording or not described.wording_instead:
         return composed.STRATEGY.write(subject, tools)
     apart, rejected = without_siblings(subject, described.wording)
-    present, further = _without_narrower(subject, apart)
+    present, further = without_narrower(subject, apart)
     rejected += further
     instead = _sentences(subject, described.wording_instead)
     if present:
@@ -36,18 +35,6 @@ def _write(subject: Subject, tools: Tools) -> Draft:
 
 def _sentences(subject: Subject, phrases: Iterable[str]) -> list[Sentence]:
     return [Sentence(phrase, subject.origin("wording")) for phrase in phrases]
-
-
-def _without_narrower(subject: Subject, phrases: Iterable[str]) -> tuple[list[str], list[Rejected]]:
-    """A phrase that names a kind of the finding belongs to that kind where the label set has it as a class."""
-    kept, rejected = [], []
-    for phrase in phrases:
-        found = subject.named_narrower(phrase)
-        if found:
-            rejected.append(Rejected(phrase, f'names a narrower class, {found[1]}: "{found[0]}"'))
-        else:
-            kept.append(phrase)
-    return kept, rejected
 
 
 STRATEGY = Strategy("reports", "phrases as reports write them, of what is there and of what is seen instead", _write)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,12 +16,13 @@ from medclip.modalities.ecg.formats._dicom_signal import (
     millivolts_of,
     statuses_of,
 )
+from medclip.modalities.ecg.formats._leads_together import Rhythm
 from medclip.modalities.ecg.leads import STANDARD_LEADS
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["Rhythm", "read_rhythm"]
+__all__ = ["read_rhythm"]
 
 # A median beat takes one second or a little more; no rhythm can be read from less than this.
 _SHORTEST_DERIVED_S = 2.0
@@ -30,22 +31,6 @@ _FILTERS = {
     "FilterHighFrequency": "high_cutoff_hz",
     "NotchFilterFrequency": "notch_hz",
 }
-
-
-class Rhythm(NamedTuple):
-    """The recording in a file.
-
-    Args:
-        names: Leads.
-        array: float32 ``(n_leads, n_samples)`` in millivolts.
-        rate_hz: Samples per second.
-        attributes: What the file says about the recording and not about the patient.
-    """
-
-    names: tuple[str, ...]
-    array: np.ndarray
-    rate_hz: float
-    attributes: dict[str, Any]
 
 
 def read_rhythm(dataset: Dataset, path: Path, *, is_little_endian: bool) -> Rhythm:
