@@ -12,11 +12,13 @@ _HEAD_BYTES = 4096
 
 
 def read_head(path: Path) -> bytes:
-    """Return the first 4096 bytes.
+    """Return the first 4096 bytes of a file, and nothing of a folder.
 
     Raises:
         FormatError: The file does not exist, is empty or cannot be read.
     """
+    if path.is_dir():
+        return b""
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
@@ -45,11 +47,13 @@ def split_record(path: Path) -> tuple[Path, str | None]:
 
 
 def describe_head(head: bytes) -> str:
-    """Describe what a file begins with, for an error message.
+    """Describe what a file begins with, for an error message; an empty head is that of a folder.
 
     >>> describe_head(b"%PDF-1.7")
     'a file that begins with 25 50 44 46 (%PDF)'
     """
+    if not head:
+        return "a folder"
     # Enough for the mark of a format, and too little for the name of a patient.
     mark = head[:4]
     shown = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in mark)

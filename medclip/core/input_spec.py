@@ -27,8 +27,9 @@ class PreparedInput:
     """One sample as an encoder takes it.
 
     Args:
-        values: float32 in the specification's shape, without NaN. Padding is 0; an absent channel is 0 before scaling.
-        mask: bool over the last axis of ``values``; False where it is padding.
+        values: float32 in the specification's shape, without NaN; channels come first. Padding is 0; an absent channel
+            is 0 before scaling.
+        mask: bool over all axes of ``values`` but the first, False where it is padding.
         notes: One line for each thing that was done to the recording and that its reader should know.
     """
 

@@ -71,8 +71,9 @@ class Format:
     Args:
         name: Short name, the same as its module.
         description: What a user would call it, e.g. "WFDB record (.hea with .dat or .mat)".
-        sniff: ``(path, head) -> bool`` where ``head`` is the first 4096 bytes; decides by content and never raises.
-        read: Reads the file into a sample or raises ``FormatError``.
+        sniff: ``(path, head) -> bool`` where ``head`` is the first 4096 bytes, empty for a folder; decides by content
+            and never raises.
+        read: Reads the file or folder into a sample or raises ``FormatError``.
     """
 
     name: str
@@ -144,7 +145,8 @@ class Modality:
 
     def formats(self) -> Mapping[str, Format]:
         """All formats by name, found by scanning ``formats/``."""
-        return {name: _attribute(f"{self.package}.formats.{name}", "FORMAT") for name in self._modules("formats")}
+        names = _module_names(self.folder / "formats")
+        return {name: _attribute(f"{self.package}.formats.{name}", "FORMAT") for name in names}
 
     def dataset_names(self) -> tuple[str, ...]:
         """Names of all data sets, found by scanning ``datasets/`` without importing them."""
@@ -168,8 +170,20 @@ class Modality:
         return files_by_stem(self.folder / "glossary", ".tsv")
 
     def _modules(self, folder: str) -> list[str]:
-        path = self.folder / folder
-        return sorted(found.name for found in pkgutil.iter_modules([str(path)]) if not found.name.startswith("_"))
+        return _module_names(self.folder / folder)
+
+
+def _module_names(folder: Path) -> list[str]:
+    """Names of the public modules in a folder; it is scanned again only when a file has come or gone."""
+    try:
+        return list(_scanned(folder, folder.stat().st_mtime_ns))
+    except OSError:
+        return []
+
+
+@functools.lru_cache(maxsize=64)
+def _scanned(folder: Path, _changed_ns: int) -> tuple[str, ...]:
+    return tuple(sorted(found.name for found in pkgutil.iter_modules([str(folder)]) if not found.name.startswith("_")))
 
 
 @functools.cache
@@ -231,7 +245,7 @@ def find_modality(name: str) -> Modality:
 
 
 def sniff(path: Path) -> Format:
-    """Find the format of a file by its content; ``FILE#RECORD`` names one recording in a file of several.
+    """Find the format of a file or folder by its content; ``FILE#RECORD`` names one recording in a file of several.
 
     Raises:
         FormatError: The file does not exist, is empty, cannot be read or is of no known format.

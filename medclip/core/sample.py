@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Sample"]
 
+# Headers write direction cosines with five or six digits.
+_ORTHOGONAL_WITHIN = 1e-3
+
 
 @dataclass(frozen=True, eq=False)
 class Sample:
@@ -37,12 +40,16 @@ class Sample:
         sampling_rate_hz: Samples per second, > 0 (waveforms).
         channel_names: One standard name per row of ``array`` (waveforms), all different.
         spacing_mm: Distance between voxel centres along each array axis (images), each > 0.
-        origin_mm: Position of the first voxel in patient coordinates (volumes).
-        direction: 9 numbers, the row-major direction cosines of the array axes (volumes).
+        origin_mm: Position of the centre of the first voxel in patient coordinates: x to the patient's left, y to the
+            back, z to the head, as in DICOM (volumes).
+        direction: 9 numbers (volumes). Numbers ``3 * i`` to ``3 * i + 2`` are the unit vector in patient coordinates
+            along which array axis ``i`` runs: ``position = origin + sum(index[i] * spacing[i] * direction[i])``.
         report: Free text written about this recording, or None.
         labels: ``{code: 1.0 | 0.0 | nan}``; nan means that nobody assessed the finding.
         attributes: Age, sex, device and whatever else the source states; no names, no dates of birth.
         source: Where the sample came from, for error messages; a file name or a data set name.
+        regions: ``{code: bool array of the array's shape}``, True where an annotator saw the finding; empty where
+            nobody drew any.
 
     Raises:
         InputError: The array and its description contradict each other.
@@ -65,6 +72,7 @@ class Sample:
     labels: Mapping[str, float] = field(default_factory=dict)
     attributes: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
+    regions: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not isinstance(self.array, np.ndarray) or self.array.dtype != np.float32:
@@ -74,6 +82,15 @@ class Sample:
             self._check_waveform()
         if self.spacing_mm is not None:
             self._check_spacing()
+        if self.direction is not None:
+            self._check_direction()
+        for code, region in self.regions.items():
+            if region.dtype != np.bool_ or region.shape != self.array.shape:
+                raise InputError(
+                    f"region of {code} does not lie on the array",
+                    received=f"{region.dtype} of shape {region.shape}",
+                    allowed=f"bool of shape {self.array.shape}",
+                )
         for code, value in self.labels.items():
             if not isinstance(value, Real) or not (value in (0.0, 1.0) or math.isnan(value)):
                 raise InputError(f"label {code} has no allowed value", received=value, allowed="1.0, 0.0 or nan")
@@ -102,6 +119,16 @@ class Sample:
             raise InputError(
                 "spacing_mm must give one positive distance per array axis",
                 received=f"{self.spacing_mm} for an array of shape {self.array.shape}",
+            )
+
+    def _check_direction(self) -> None:
+        axes = np.asarray(self.direction, np.float64)
+        is_known = axes.shape == (9,) and bool(np.isfinite(axes).all())
+        gram = axes.reshape(3, 3) @ axes.reshape(3, 3).T if is_known else np.zeros((3, 3))
+        if not np.allclose(gram, np.eye(3), atol=_ORTHOGONAL_WITHIN) or self.array.ndim != 3:
+            raise InputError(
+                "direction must give three unit vectors at right angles",
+                received=f"{self.direction} for an array of shape {self.array.shape}",
             )
 
     @property

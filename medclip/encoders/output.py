@@ -18,11 +18,14 @@ class EncoderOutput:
         pooled: ``(B, D)``, one vector per recording or text.
         tokens: ``(B, T, D)``, one vector per place in it, or None if the encoder has none.
         mask: ``(B, T)`` bool, False where a token stands for padding, or None if all are real.
+        grid: How many tokens lie along each axis of the input, first axis slowest; their product is T. None if the
+            tokens have no place.
     """
 
     pooled: Tensor
     tokens: Tensor | None = None
     mask: Tensor | None = None
+    grid: tuple[int, ...] | None = None
 
     def mean(self) -> Tensor:
         """Average of the real tokens, ``(B, D)``; ``pooled`` where there are no tokens."""

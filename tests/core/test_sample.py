@@ -102,3 +102,30 @@ def test_a_sample_goes_to_another_process_whole() -> None:
     copy = pickle.loads(pickle.dumps(sample))
     np.testing.assert_array_equal(copy.array, sample.array)
     assert (copy.channel_names, copy.report, copy.attributes) == (sample.channel_names, "sinus rhythm", {"age": 61.0})
+
+
+VOLUME = np.zeros((2, 3, 4), np.float32)
+
+
+@pytest.mark.parametrize(
+    "direction",
+    [
+        (0, 0, 1, 0, 1, 0, 1, 0),
+        (0, 0, 1, 0, 1, 0, 0, 0, 1),
+        (0, 0, 2, 0, 1, 0, 1, 0, 0),
+        (0, 0, math.nan, 0, 1, 0, 1, 0, 0),
+    ],
+)
+def test_the_axes_of_a_volume_are_unit_vectors_at_right_angles(direction: tuple[float, ...]) -> None:
+    assert Sample("demo", VOLUME, "r1", direction=(0, 0, 1, 0, 1, 0, 1, 0, 0)).direction
+    with pytest.raises(InputError, match="direction"):
+        Sample("demo", VOLUME, "r1", direction=direction)
+    with pytest.raises(InputError, match="direction"):
+        Sample("demo", ARRAY, "r1", direction=(0, 0, 1, 0, 1, 0, 1, 0, 0))
+
+
+@pytest.mark.parametrize("region", [np.zeros((2, 3, 4), np.float32), np.zeros((2, 3), np.bool_)])
+def test_a_region_lies_on_the_array(region: np.ndarray) -> None:
+    assert Sample("demo", VOLUME, "r1", regions={"nodule": np.ones(VOLUME.shape, np.bool_)}).regions
+    with pytest.raises(InputError, match="region of nodule"):
+        Sample("demo", VOLUME, "r1", regions={"nodule": region})
