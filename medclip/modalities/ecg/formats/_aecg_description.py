@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 from xml.etree.ElementTree import Element
 
+from medclip.core.privacy import private_id
 from medclip.modalities.ecg.formats._description import (
     age_in_years,
     device_of,
@@ -47,8 +48,8 @@ def describe(root: Element, series: Element) -> dict[str, Any]:
 
 
 def patient_id_of(root: Element) -> str | None:
-    """Return the identifier by which a subject's recordings are kept together."""
-    return attribute_of(root, f"{_SUBJECT}/id", "extension") or attribute_of(root, f"{_SUBJECT}/id", "root") or None
+    """Return the name under which a patient's recordings are kept together, see ``medclip.core.privacy``."""
+    return private_id(attribute_of(root, f"{_SUBJECT}/id", "extension") or attribute_of(root, f"{_SUBJECT}/id", "root"))
 
 
 def report_of(series: Element) -> str | None:

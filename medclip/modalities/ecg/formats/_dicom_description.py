@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from medclip.core.privacy import private_id
 from medclip.modalities.ecg.formats._description import (
     age_in_years,
     device_of,
@@ -27,6 +28,7 @@ KEYWORDS = (
     "Manufacturer",
     "ManufacturerModelName",
     "PatientID",
+    "IssuerOfPatientID",
     "PatientBirthDate",
     "PatientSex",
     "PatientAge",
@@ -60,8 +62,8 @@ def attributes_of(dataset: Dataset) -> dict[str, Any]:
 
 
 def patient_id_of(dataset: Dataset) -> str | None:
-    """Return the identifier by which a patient's recordings are kept together."""
-    return _text(dataset, "PatientID") or None
+    """Return the name under which a patient's recordings are kept together, see ``medclip.core.privacy``."""
+    return private_id(_text(dataset, "PatientID"), issuer=_text(dataset, "IssuerOfPatientID"))
 
 
 def report_of(dataset: Dataset) -> str | None:

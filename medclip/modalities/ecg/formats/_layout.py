@@ -11,6 +11,7 @@ import numpy as np
 
 from medclip.core.errors import FormatError
 from medclip.core.files import read_json
+from medclip.core.privacy import private_id
 from medclip.core.sample import Sample
 from medclip.modalities.ecg.formats._description import age_in_years, device_of, report_of_lines, sex_of
 from medclip.modalities.ecg.formats._leads_together import check_rate, named_once
@@ -128,7 +129,7 @@ def sample_of(values: np.ndarray, layout: Layout, path: Path) -> Sample:
         modality="ecg",
         array=array,
         record_id=path.stem,
-        patient_id=layout.patient_id,
+        patient_id=private_id(layout.patient_id),
         sampling_rate_hz=layout.rate_hz,
         channel_names=layout.names,
         report=layout.report,

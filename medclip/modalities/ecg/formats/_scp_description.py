@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from medclip.core.errors import FormatError
+from medclip.core.privacy import private_id
 from medclip.modalities.ecg.formats._description import (
     age_in_years,
     device_of,
@@ -91,8 +92,8 @@ def tags_of(section: bytes, path: Path) -> Mapping[int, bytes]:
 
 
 def patient_id_of(tags: Mapping[int, bytes]) -> str | None:
-    """Return the identifier by which a patient's recordings are kept together."""
-    return _text(tags.get(_PATIENT_ID, b""), "iso8859-1") or None
+    """Return the name under which a patient's recordings are kept together, see ``medclip.core.privacy``."""
+    return private_id(_text(tags.get(_PATIENT_ID, b""), "iso8859-1"))
 
 
 def attributes_of(tags: Mapping[int, bytes]) -> dict[str, Any]:

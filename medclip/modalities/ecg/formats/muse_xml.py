@@ -8,6 +8,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from medclip.core.modality import Format
+from medclip.core.privacy import private_id
 from medclip.core.sample import Sample
 from medclip.modalities.ecg.formats._description import (
     age_in_years,
@@ -57,7 +58,7 @@ def read(path: Path) -> Sample:
         modality="ecg",
         array=rhythm.array,
         record_id=path.stem,
-        patient_id=text_of(root, "PatientDemographics/PatientID") or None,
+        patient_id=private_id(text_of(root, "PatientDemographics/PatientID")),
         sampling_rate_hz=rhythm.rate_hz,
         channel_names=rhythm.names,
         report=report or original,
