@@ -6,14 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from medclip.core.demographics import age_in_years, device_of, sex_of, whole_years_between
 from medclip.core.privacy import private_id
-from medclip.modalities.ecg.formats._description import (
-    age_in_years,
-    device_of,
-    report_of_lines,
-    sex_of,
-    whole_years_between,
-)
+from medclip.modalities.ecg.formats._description import report_of_lines
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset

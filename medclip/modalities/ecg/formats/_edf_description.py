@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from medclip.core.demographics import device_of, sex_of, whole_years_between
 from medclip.core.privacy import private_id
-from medclip.modalities.ecg.formats._description import device_of, report_of_lines, sex_of, whole_years_between
+from medclip.modalities.ecg.formats._description import report_of_lines
 from medclip.modalities.ecg.formats._edf_header import Header, Signal
 
 __all__ = ["attributes_of", "filters_of", "patient_id_of", "report_of"]

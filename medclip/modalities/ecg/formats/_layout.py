@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from medclip.core.demographics import age_in_years, device_of, sex_of
 from medclip.core.errors import FormatError
 from medclip.core.files import read_json
 from medclip.core.privacy import private_id
 from medclip.core.sample import Sample
-from medclip.modalities.ecg.formats._description import age_in_years, device_of, report_of_lines, sex_of
+from medclip.modalities.ecg.formats._description import report_of_lines
 from medclip.modalities.ecg.formats._leads_together import check_rate, named_once
 from medclip.modalities.ecg.formats._recording import as_voltages, check_size
 from medclip.modalities.ecg.formats._units import MILLIVOLTS

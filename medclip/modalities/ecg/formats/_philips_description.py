@@ -5,14 +5,9 @@ from __future__ import annotations
 from typing import Any
 from xml.etree.ElementTree import Element
 
+from medclip.core.demographics import age_in_years, device_of, sex_of, whole_years_between
 from medclip.core.privacy import private_id
-from medclip.modalities.ecg.formats._description import (
-    age_in_years,
-    device_of,
-    report_of_lines,
-    sex_of,
-    whole_years_between,
-)
+from medclip.modalities.ecg.formats._description import report_of_lines
 from medclip.modalities.ecg.formats._xml_values import text_of
 
 __all__ = ["describe", "patient_id_of", "report_of"]

@@ -10,14 +10,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from medclip.core.demographics import age_in_years, device_of, whole_years_between
 from medclip.core.errors import FormatError
 from medclip.core.privacy import private_id
-from medclip.modalities.ecg.formats._description import (
-    age_in_years,
-    device_of,
-    report_of_lines,
-    whole_years_between,
-)
+from medclip.modalities.ecg.formats._description import report_of_lines
 from medclip.modalities.ecg.formats._recording import COPY_AGAIN
 from medclip.modalities.ecg.formats._scp_container import unpack
 

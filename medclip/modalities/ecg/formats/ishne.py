@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from medclip.core.demographics import device_of, whole_years_between
 from medclip.core.errors import FormatError
 from medclip.core.modality import Format
 from medclip.core.privacy import private_id
 from medclip.core.sample import Sample
-from medclip.modalities.ecg.formats._description import device_of, whole_years_between
 from medclip.modalities.ecg.formats._leads_together import check_rate, named_once
 from medclip.modalities.ecg.formats._recording import COPY_AGAIN, EXPORT_AGAIN, check_readable, check_size
 
