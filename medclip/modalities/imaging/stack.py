@@ -157,7 +157,7 @@ def arrange(positions_mm: np.ndarray, orientation: np.ndarray, pixel_spacing_mm:
     axes = np.stack([normal, column / np.linalg.norm(column), row / np.linalg.norm(row)]) + 0.0
     first, second, third = (float(value) for value in positions[order[0]])
     grid = Grid(
-        (float(along[-1]) / (len(along) - 1), *pixel_spacing_mm),
+        (round(float(along[-1]) / (len(along) - 1), 9), *pixel_spacing_mm),
         (first, second, third),
         tuple(float(value) for value in axes.ravel()),
     )
