@@ -282,7 +282,8 @@ def _items(path: Path, value: bytes) -> bytes:
 def _begins_with_elements(head: bytes, order: str) -> bool:
     """Walk over the first elements of a file without preamble: their tags grow, their lengths fit their kinds.
 
-    >>> _begins_with_elements(bytes.fromhex("0800050043530a00") + b"ISO_IR 100" + bytes.fromhex("080016005549"), "<")
+    >>> character_set, class_of_object = bytes.fromhex("0800050043530200"), bytes.fromhex("0800160055490000")
+    >>> _begins_with_elements(character_set + b"  " + class_of_object, "<")
     True
     """
     place, last, n_seen = 0, -1, 0
