@@ -7,6 +7,7 @@ archive can lead anywhere.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import lzma
 import re
 import tarfile
@@ -21,10 +22,11 @@ from typing import IO
 from medclip.core.errors import FormatError
 from medclip.modalities.imaging.dicom_file import is_dicom
 
-__all__ = ["Limits", "Unpacked", "is_archive", "unpacked"]
+__all__ = ["Limits", "Unpacked", "holds_dicom", "is_archive", "unpacked"]
 
 _CHUNK_BYTES = 1 << 20
 _HEAD_BYTES = 4096
+_LOOKED_AT, _LOOKED_AT_BYTES = 200, 64 << 20
 _TAR_MARK = slice(257, 262)
 _DAMAGES = (
     tarfile.TarError,
@@ -86,6 +88,37 @@ def _begins_with_tar(head: bytes) -> bool:
     with contextlib.suppress(zlib.error):
         return zlib.decompressobj(wbits=31).decompress(head, 512)[_TAR_MARK] == b"ustar"
     return False
+
+
+def holds_dicom(path: Path) -> bool:
+    """Tell whether a DICOM file is among the first members of an archive; never raises."""
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                members = (info for info in archive.infolist() if not info.is_dir())
+                return any(_is_dicom_member(archive.open(info)) for info in itertools.islice(members, _LOOKED_AT))
+        return _tar_holds_dicom(path)
+    except (*_DAMAGES, RuntimeError):
+        return False
+
+
+def _tar_holds_dicom(path: Path) -> bool:
+    n_bytes = 0
+    with tarfile.open(path, "r:*") as archive:
+        for info in itertools.islice(archive, _LOOKED_AT):
+            member = archive.extractfile(info) if info.isreg() and not info.issparse() else None
+            if member is not None and _is_dicom_member(member):
+                return True
+            # To get at the next member, this one is decompressed.
+            n_bytes += info.size
+            if n_bytes > _LOOKED_AT_BYTES:
+                return False
+    return False
+
+
+def _is_dicom_member(member: IO[bytes]) -> bool:
+    with member:
+        return is_dicom(member.read(_HEAD_BYTES))
 
 
 @contextlib.contextmanager
