@@ -8,11 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 __all__ = ["AxisMap", "resample_axes"]
 
 # Target cells of one matrix product: more multiply by more zeros, fewer spend the time on calls.
 _CELLS_AT_A_TIME = 16
+# Multiplications of one product: too few for the library to spread over threads, which would fight with those of torch
+# (ten times slower on two busy cores).
+_LARGEST_PRODUCT = 200_000
 # In source cells: what rounding may do to a place at the very edge.
 _ROUNDING = 1e-6
 
@@ -100,15 +104,34 @@ def _resample_axis(values: np.ndarray, axis: int, way: AxisMap, smooth: bool) ->
     if (way.step, way.start, way.n_target) == (1.0, 0.0, way.n_source):
         return values
     before, after = values.shape[:axis], values.shape[axis + 1 :]
-    rows = np.ascontiguousarray(values, np.float32).reshape(-1, way.n_source, math.prod(after))
-    result = np.zeros((len(rows), way.n_target, rows.shape[-1]), np.float32)
+    source = np.ascontiguousarray(values, np.float32).reshape(-1, way.n_source, math.prod(after))
+    target = result = np.zeros((len(source), way.n_target, source.shape[-1]), np.float32)
+    if source.shape[-1] == 1:
+        # The last axis: its rows take the part that columns have for the others.
+        source, target = source[..., 0].T[None], target[..., 0].T[None]
     for cells, taps, weights in _blocks(way, smooth):
-        if rows.shape[-1] == 1:
-            # The last axis: one product for all rows.
-            np.matmul(rows[:, taps, 0], weights.T, out=result[:, cells, 0])
-        else:
-            np.matmul(weights, rows[:, taps], out=result[:, cells])
+        _multiply(weights, source[:, taps], target[:, cells])
     return result.reshape(*before, way.n_target, *after)
+
+
+def _multiply(weights: np.ndarray, source: np.ndarray, target: np.ndarray) -> None:
+    """Write the product with each matrix of ``source`` into ``target``, some columns at a time."""
+    n_columns = max(16, _LARGEST_PRODUCT // weights.size)
+    n_whole = source.shape[-1] // n_columns
+    end = n_whole * n_columns
+    if n_whole:
+        pieces = [_in_pieces(array[..., :end], n_columns) for array in (source, target)]
+        np.matmul(weights, pieces[0], out=pieces[1])
+    if end < source.shape[-1]:
+        np.matmul(weights, source[..., end:], out=target[..., end:])
+
+
+def _in_pieces(array: np.ndarray, n_columns: int) -> np.ndarray:
+    """Return a view ``(n, n_pieces, n_rows, n_columns)`` of ``(n, n_rows, n_pieces * n_columns)``."""
+    n, n_rows, n_all = array.shape
+    across, down, along = array.strides
+    shape = (n, n_all // n_columns, n_rows, n_columns)
+    return as_strided(array, shape, (across, along * n_columns, down, along))
 
 
 @functools.lru_cache(maxsize=128)

@@ -222,11 +222,13 @@ def _check_values(low: float, high: float) -> None:
 
 def _body_centre(array: np.ndarray) -> tuple[float | None, float | None, float | None]:
     """Return the centre of mass of what is denser than air and lung, in voxels; None along each axis without any."""
-    is_body = array[::_EVERY_FOR_BODY, ::_EVERY_FOR_BODY, ::_EVERY_FOR_BODY] > _BODY_HU
+    # As much is left at the end of an axis as at its beginning, within a voxel.
+    starts = [(n_cells - 1) % _EVERY_FOR_BODY // 2 for n_cells in array.shape]
+    is_body = array[tuple(slice(start, None, _EVERY_FOR_BODY) for start in starts)] > _BODY_HU
     if not is_body.any():
         return (None, None, None)
     first, second, third = (
-        float(np.average(np.arange(n_cells), weights=is_body.sum(axis=tuple({0, 1, 2} - {axis})))) * _EVERY_FOR_BODY
-        for axis, n_cells in enumerate(is_body.shape)
+        start + _EVERY_FOR_BODY * float(np.average(np.arange(n), weights=is_body.sum(axis=tuple({0, 1, 2} - {axis}))))
+        for axis, (start, n) in enumerate(zip(starts, is_body.shape, strict=True))
     )
     return (first, second, third)
