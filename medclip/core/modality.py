@@ -6,6 +6,7 @@ scanning its sub-folders, so that adding a format, a data set, a label set or a 
 
 - ``formats/NAME.py`` with ``FORMAT = Format(...)``
 - ``datasets/NAME.py`` with ``DATASET = DatasetFactory(...)``
+- ``maps/NAME.py`` with ``MAP_WRITER = MapWriter(...)``
 - ``labels/NAME.csv``, ``prompts/NAME.json``, ``benchmarks/NAME.json``, ``glossary/LANGUAGE.tsv``
 
 Label sets and prompt sets are also found in a folder that holds no ``MODALITY`` yet: what is asked about a kind of
@@ -40,12 +41,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from medclip.core.dataset import Dataset
+    from medclip.core.finding_map import FindingMap
     from medclip.core.input_spec import InputSpec
     from medclip.core.sample import Sample
 
 __all__ = [
     "DatasetFactory",
     "Format",
+    "MapWriter",
     "Modality",
     "QualityIssue",
     "benchmark_names",
@@ -100,6 +103,24 @@ class DatasetFactory:
 
 
 @dataclass(frozen=True)
+class MapWriter:
+    """One file format for maps of findings.
+
+    Args:
+        name: Short name, the same as its module with ``_`` or ``-`` alike.
+        description: What a user would call it.
+        suffix: Ending of its files, with the dot.
+        write: ``write(found, sample, source, target)``: the map, its recording, the file or folder that was read, and
+            the file to make. Raises ``FormatError`` if ``source`` lacks what the format needs, and writes nothing then.
+    """
+
+    name: str
+    description: str
+    suffix: str
+    write: Callable[[FindingMap, Sample, Path, Path], None]
+
+
+@dataclass(frozen=True)
 class QualityIssue:
     """One technical fault of a recording.
 
@@ -147,6 +168,11 @@ class Modality:
         """All formats by name, found by scanning ``formats/``."""
         names = _module_names(self.folder / "formats")
         return {name: _attribute(f"{self.package}.formats.{name}", "FORMAT") for name in names}
+
+    def map_writers(self) -> Mapping[str, MapWriter]:
+        """Formats for maps of findings by name, found by scanning ``maps/``."""
+        found = [_attribute(f"{self.package}.maps.{name}", "MAP_WRITER") for name in self._modules("maps")]
+        return {writer.name: writer for writer in found}
 
     def dataset_names(self) -> tuple[str, ...]:
         """Names of all data sets, found by scanning ``datasets/`` without importing them."""

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,12 +14,16 @@ from medclip.core._heads import split_record
 from medclip.core.errors import FormatError
 from medclip.core.sample import Sample
 from medclip.modalities.imaging.decoding import decoded
+from medclip.modalities.imaging.dicom_file import open_dicom
 from medclip.modalities.imaging.geometry import Grid, canonical
 from medclip.modalities.imaging.series_list import Contents, Series, contents_of, is_kernel, kernel_of
 from medclip.modalities.imaging.slices import Slice, slices_of
 from medclip.modalities.imaging.stack import arrange, check, check_repairs, same_places, straighten
 
-__all__ = ["SliceFile", "list_slices", "read_series"]
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+__all__ = ["SliceFile", "list_slices", "read_series", "source_headers"]
 
 _MOST_VOXELS = 1 << 30
 _ORIENTATION_WITHIN, _SPACING_SHARE = 1e-3, 1e-3
@@ -36,6 +40,20 @@ class SliceFile:
 
     instance_uid: str
     frame: int
+
+
+def source_headers(path: Path) -> list[Dataset]:
+    """Return the headers of the files that ``read_series(path)`` reads, for objects that have to refer to them.
+
+    They name the patient.
+
+    Raises:
+        FormatError: As ``read_series`` raises for the same path, but for pixels, which are not decoded.
+    """
+    path, chosen = split_record(Path(path))
+    with _about(path), contents_of(_place_of(path)) as contents:
+        headers = _chosen(contents, path, chosen).headers
+        return [open_dicom(header.path).header for header in headers]
 
 
 def read_series(path: Path, *, repairs: Collection[str] = ()) -> Sample:

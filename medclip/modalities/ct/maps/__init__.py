@@ -1,0 +1,1 @@
+"""Formats for maps of findings, one per module."""
