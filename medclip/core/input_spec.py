@@ -9,12 +9,15 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
 from medclip.core.errors import BundleError
 from medclip.core.sample import Sample
+
+if TYPE_CHECKING:
+    from medclip.core.image_steps import ValueRange
 
 __all__ = ["InputSpec", "PreparedBatch", "PreparedInput", "RestorableSpec", "input_spec_from_dict"]
 
@@ -77,7 +80,10 @@ class InputSpec(Protocol):
 
 @runtime_checkable
 class RestorableSpec(InputSpec, Protocol):
-    """An input specification that knows the way back, so that what a model found can be shown where it is."""
+    """An input specification of images: it knows the way back, so that what a model found can be shown where it is."""
+
+    def check(self, sample: Sample, values: ValueRange) -> None:
+        """Raise ``SignalError`` if ``prepare`` would, without looking at the pixels of the sample."""
 
     def restore(self, values: np.ndarray, sample: Sample) -> np.ndarray:
         """Bring a grid of numbers over the prepared input back to the sample's own array.
