@@ -7,6 +7,7 @@ scanning its sub-folders, so that adding a format, a data set, a label set or a 
 - ``formats/NAME.py`` with ``FORMAT = Format(...)``
 - ``datasets/NAME.py`` with ``DATASET = DatasetFactory(...)``
 - ``labels/NAME.csv``, ``prompts/NAME.json``, ``benchmarks/NAME.json``, ``glossary/LANGUAGE.tsv``
+- ``needed_channels.csv``: which findings cannot be judged without which channels
 
 Label sets and prompt sets are also found in a folder that holds no ``MODALITY`` yet: what is asked about a kind of
 recordings can be written down before medclip reads them.
@@ -35,6 +36,7 @@ from medclip.core.errors import (
     MissingDependencyError,
     PromptError,
 )
+from medclip.core.needed_channels import Needs, read_needed_channels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -128,6 +130,7 @@ class Modality:
         plot: Draws a sample the way its readers are used to.
         quality: Lists the technical faults of a sample.
         default_ensemble: How zero-shot scores join several sentences per finding, where nothing else is asked for.
+        channel_word: What a clinician calls one channel, in singular.
     """
 
     name: str
@@ -137,6 +140,7 @@ class Modality:
     plot: Callable[..., Figure]
     quality: Callable[[Sample], tuple[QualityIssue, ...]]
     default_ensemble: str = "mean"
+    channel_word: str = "channel"
 
     @property
     def folder(self) -> Path:
@@ -168,6 +172,11 @@ class Modality:
     def glossary_files(self) -> Mapping[str, Path]:
         """Glossaries for reports, by language code."""
         return files_by_stem(self.folder / "glossary", ".tsv")
+
+    def needed_channels(self) -> Mapping[str, Needs]:
+        """What a finding cannot be judged without, by concept id; empty if the modality has no such table."""
+        path = self.folder / "needed_channels.csv"
+        return read_needed_channels(path) if path.is_file() else {}
 
     def _modules(self, folder: str) -> list[str]:
         return _module_names(self.folder / folder)

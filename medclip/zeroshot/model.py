@@ -11,15 +11,17 @@ import torch
 from torch.nn import functional
 
 from medclip.bundle.load import Bundle, load_bundle
-from medclip.core.errors import ConfigError, InputError, LabelError, PromptError, SignalError
+from medclip.core.errors import ConfigError, InputError, LabelError, PromptError
 from medclip.core.input_spec import InputSpec, PreparedBatch
 from medclip.core.label_set import LabelSet
 from medclip.core.sample import Sample
 from medclip.prompts.prompt_set import PromptSet
+from medclip.zeroshot.answer import answer
 from medclip.zeroshot.calibrated import CalibratedClassifier
 from medclip.zeroshot.calibration import Calibration
 from medclip.zeroshot.ensemble import Classifier, build_classifier, default_ensemble
-from medclip.zeroshot.findings import Findings, FindingScore
+from medclip.zeroshot.findings import Findings
+from medclip.zeroshot.windows import Pooling, WindowReview, batches, choose_windows
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -101,8 +103,13 @@ class Model:
         prompts: str | PromptSet | None = None,
         ensemble: str | None = None,
         calibration: Calibration | None = None,
+        windows: Pooling = "mean",
+        overlap: float = 0.5,
     ) -> Findings:
         """Score every finding of a label set for one recording.
+
+        A recording that is longer than the model takes is judged window by window, without the windows that are
+        technically unusable; the answer holds the scores of each.
 
         Args:
             sample: A recording of a modality that the model knows.
@@ -110,13 +117,19 @@ class Model:
             prompts: A prompt set, its name or the path of its file; the one named like the label set if None.
             ensemble: ``mean``, ``centred`` or ``chils``; the modality's default if None.
             calibration: Makes probabilities of scores; it has to be fitted on this model and these prompts.
+            windows: What is made of the windows of a long recording. ``mean`` answers "on the whole": it means the
+                same for a recording of ten seconds and of a day, and a mean of probabilities is still one. ``max``
+                answers "anywhere": the more windows, the higher it is by chance, and it is no probability. So ``mean``
+                is the default, with the highest window beside it. ``first`` and ``middle`` judge that window only.
+            overlap: Least share that a window has in common with the next, in [0, 1).
 
         Raises:
             InputError: ``sample`` is no recording.
-            SignalError: The recording is too short, lacks channels, or is technically unusable.
+            SignalError: The recording is too short, has no channel that the model takes, or is technically unusable.
             LabelError: There is no such label set, or it is for another kind of data.
             PromptError: There are no prompts for these labels.
-            ConfigError: The ensemble is unknown, or the calibration belongs to another model or other prompts.
+            ConfigError: The ensemble or the use of windows is unknown, or the calibration belongs to another model or
+                other prompts.
         """
         if not isinstance(sample, Sample):
             raise InputError(
@@ -135,30 +148,31 @@ class Model:
         classifier = self.classifier(labels, prompts, ensemble=ensemble)
         if calibration is not None:
             classifier = self.calibrated(classifier, calibration, labels, prompts)
-        quality = sample.quality()
-        unusable = [issue.message for issue in quality if issue.severity == "unusable"]
-        if unusable:
-            raise SignalError(
-                f"the recording cannot be judged: {' '.join(unusable).rstrip('.')}", action="record again"
-            )
-        prepared = self._spec(sample.modality).prepare(sample)
-        embedding = self._encode(sample.modality, PreparedBatch(prepared.values[None], prepared.mask[None], ((),)))
-        scores = classifier.scores(embedding)[0].tolist()
-        entries = [
-            FindingScore(finding.code, finding.name, score, finding.polarity, _is_calibrated(finding.code, calibration))
-            for finding, score in zip(labels.findings, scores, strict=True)
-        ]
-        return Findings(
-            tuple(sorted(entries, key=lambda entry: -entry.score)),
-            labels.name,
-            self.bundle.name,
+        spec = self._spec(sample.modality)
+        review = WindowReview(choose_windows(spec, sample, windows, overlap=overlap))
+        scores = self._window_scores(sample.modality, review, classifier)
+        return answer(
             sample,
-            (*prepared.notes, *self._reservations()),
-            quality,
-            "" if calibration is None else calibration.summary(),
+            labels,
+            scores,
+            review,
+            pooling=windows,
+            absent=spec.absent(sample),
+            n_channels=spec.shape[0],
+            model=self.bundle.name,
+            remarks=self._remarks(),
+            calibration=calibration,
         )
 
-    def _reservations(self) -> tuple[str, ...]:
+    def _window_scores(self, modality: str, review: WindowReview, classifier: Classifier) -> np.ndarray:
+        """Return float64 ``(n_windows, n_findings)`` of the usable windows; a few at a time are in memory."""
+        parts = [
+            classifier.scores(self._encode(modality, batch)).double().numpy()
+            for batch in batches(review.usable(), _BATCH_SIZE)
+        ]
+        return np.concatenate(parts)
+
+    def _remarks(self) -> tuple[str, ...]:
         if not self.bundle.described["training"].get("is_generated"):
             return ()
         return ("the model has seen generated recordings only: on a real one its scores mean nothing",)
@@ -284,10 +298,6 @@ class Model:
         values = torch.from_numpy(np.ascontiguousarray(batch.values)).to(self.device)
         mask = torch.from_numpy(np.ascontiguousarray(batch.mask)).to(self.device)
         return functional.normalize(self._network.encode(modality, values, mask)[0].float(), dim=-1).cpu()
-
-
-def _is_calibrated(code: str, calibration: Calibration | None) -> bool:
-    return calibration is not None and code in calibration.parameters
 
 
 def load(folder: str | Path, *, device: str = "cpu") -> Model:
