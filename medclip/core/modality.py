@@ -18,7 +18,7 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -63,6 +63,7 @@ __all__ = [
 ]
 
 _OWN_PACKAGE = "medclip.modalities"
+_MOST_TRIED = 50  # files of a folder, to say which of them are recordings
 _ENTRY_POINT_GROUP = "medclip.modalities"
 
 
@@ -265,11 +266,29 @@ def sniff(path: Path) -> Format:
     for form in known:
         if form.sniff(path, head):
             return form
+    if path.is_dir():
+        raise _no_recording(path, known)
     raise FormatError(
         f"{path} is of no known format",
         received=describe_head(head),
         allowed=[form.description for form in known],
         action="export the recording again from its device in one of these formats",
+    )
+
+
+def _no_recording(folder: Path, known: Sequence[Format]) -> FormatError:
+    """Say what to do with a folder that is not one recording: its files may be some."""
+    try:
+        files = [path for path in sorted(folder.iterdir()) if path.is_file() and path.stat().st_size]
+        heads = [(path, read_head(path)) for path in files[:_MOST_TRIED]]
+    except OSError as error:
+        return FormatError(f"{folder} cannot be read ({error.strerror})", action="check its rights")
+    suffixes = sorted({path.suffix for path, head in heads if any(form.sniff(path, head) for form in known)})
+    shown = ", ".join(suffix or "no ending" for suffix in suffixes)
+    return FormatError(
+        f"{folder} is a folder and not one recording",
+        received=f"{len(files)} files" + (f", recordings among them that end in {shown}" if suffixes else ""),
+        action=f"name its files, such as {folder}/*{suffixes[-1]}" if suffixes else "name the file of a recording",
     )
 
 

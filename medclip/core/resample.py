@@ -22,7 +22,8 @@ def resample(values: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:
     """Resample the last axis with a polyphase low-pass filter.
 
     The filter is the one of ``scipy.signal.resample_poly`` (a Kaiser window with beta 5 over ten periods of the slower
-    rate on each side); the ends are held, so that an offset makes no step. Written here because importing
+    rate on each side): up to 80 % of the lower Nyquist frequency amplitudes stay within 1 %, and from 115 % on they
+    fall by 40 dB or more. The ends are held, so that an offset makes no step. Written here because importing
     ``scipy.signal`` takes longer than a whole diagnosis. Each row is computed alone: the result does not depend on
     which others are resampled with it.
 

@@ -154,7 +154,7 @@ class WaveformSpec:
             tuple(notes for part in parts for notes in part.notes),
         )
 
-    def windows(self, sample: Sample, *, overlap: float = 0.5, at_most: int | None = None) -> tuple[Window, ...]:
+    def windows(self, sample: Sample, *, overlap: float = 0.5, at_most: int | None = None) -> Sequence[Window]:
         """Lay windows of ``duration_s`` over a longer recording; else one window holds all of it.
 
         A window is resampled with a margin, so that it is what the whole recording, resampled, holds there; memory

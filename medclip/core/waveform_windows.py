@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from medclip.core.input_spec import PreparedInput
 from medclip.core.resample import rate_ratio, reach
 from medclip.core.sample import Sample
-from medclip.core.windows import Window, WindowPlace, part_of, window_starts
+from medclip.core.windows import Window, WindowPlace, Windows, part_of, window_starts
 
 if TYPE_CHECKING:
     from medclip.core.waveform_spec import WaveformSpec
@@ -20,7 +21,7 @@ __all__ = ["waveform_windows"]
 _SURPLUS_SHARE = 0.05
 
 
-def waveform_windows(spec: WaveformSpec, sample: Sample, *, overlap: float, at_most: int | None) -> tuple[Window, ...]:
+def waveform_windows(spec: WaveformSpec, sample: Sample, *, overlap: float, at_most: int | None) -> Sequence[Window]:
     """Lay windows of the specification's length over a recording; see ``InputSpec.windows``."""
     rate_hz = float(sample.sampling_rate_hz or 0)
     up, down = rate_ratio(rate_hz, spec.sampling_rate_hz)
@@ -29,10 +30,10 @@ def waveform_windows(spec: WaveformSpec, sample: Sample, *, overlap: float, at_m
     if n_resampled <= (1 + _SURPLUS_SHARE) * spec.n_samples:
         whole = WindowPlace(0.0, float(sample.duration_s or 0))
         return (Window(whole, sample, functools.partial(spec.prepare, sample)),)
-    return tuple(_window(spec, sample, start, up, down) for start in starts)
+    return Windows(starts, functools.partial(_window, spec, sample, up, down))
 
 
-def _window(spec: WaveformSpec, sample: Sample, start: int, up: int, down: int) -> Window:
+def _window(spec: WaveformSpec, sample: Sample, up: int, down: int, start: int) -> Window:
     rate_hz = float(sample.sampling_rate_hz or 0)
     begin, end = start * down // up, math.ceil((start + spec.n_samples) * down / up)
     place = WindowPlace(begin / rate_hz, min(end, sample.array.shape[-1]) / rate_hz)

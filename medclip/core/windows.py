@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from medclip.core.input_spec import PreparedInput
     from medclip.core.sample import Sample
 
-__all__ = ["Window", "WindowPlace", "clock", "part_of", "window_starts"]
+__all__ = ["Window", "WindowPlace", "Windows", "clock", "part_of", "window_starts"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,33 @@ class Window:
     place: WindowPlace | None
     part: Sample
     prepare: Callable[[], PreparedInput]
+
+
+@dataclass(frozen=True, eq=False)
+class Windows(Sequence[Window]):
+    """Many windows, each made only when it is looked at.
+
+    Args:
+        starts: One per window.
+        at: Makes the window that begins there.
+    """
+
+    starts: Sequence[int]
+    at: Callable[[int], Window]
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    @overload
+    def __getitem__(self, index: int) -> Window: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Windows: ...
+
+    def __getitem__(self, index: int | slice) -> Window | Windows:
+        if isinstance(index, slice):
+            return Windows(self.starts[index], self.at)
+        return self.at(self.starts[index])
 
 
 def window_starts(n_samples: int, n_window: int, *, overlap: float, at_most: int | None) -> list[int]:

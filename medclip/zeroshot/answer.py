@@ -106,7 +106,9 @@ def _reservations(sample: Sample, absent: Sequence[str], n_channels: int) -> tup
     if not absent:
         return ()
     word = find_modality(sample.modality).channel_word
+    n_present = n_channels - len(absent)
+    degree = "far less" if n_present < n_channels / 2 else "less"
     return (
-        f"{n_channels - len(absent)} of {n_channels} {word}s (without {', '.join(absent)}): findings that need the "
-        f"others cannot be judged, and the scores of the rest are less sure than those from all {word}s",
+        f"{n_present} of {n_channels} {word}s (without {', '.join(absent)}): findings that need the others cannot be "
+        f"judged, and the scores of the rest are {degree} reliable than those from all {word}s",
     )

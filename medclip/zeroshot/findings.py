@@ -192,7 +192,7 @@ class Findings:
 
 def _mark(entry: FindingScore) -> str:
     if not entry.is_assessable:
-        return f" (not assessable without {' and '.join(entry.lacks)})"
+        return f" (not assessable: lacks {'; '.join(entry.lacks)})"
     return " (probability)" if entry.is_probability else ""
 
 

@@ -14,6 +14,7 @@ from medclip.bundle.load import Bundle, load_bundle
 from medclip.core.errors import ConfigError, InputError, LabelError, PromptError
 from medclip.core.input_spec import InputSpec, PreparedBatch
 from medclip.core.label_set import LabelSet
+from medclip.core.modality import find_label_set_file, label_set_names
 from medclip.core.sample import Sample
 from medclip.prompts.prompt_set import PromptSet
 from medclip.zeroshot.answer import answer
@@ -73,7 +74,7 @@ class Model:
         """Return a label set by name; None stands for the only one that the bundle holds prompts for.
 
         Raises:
-            LabelError: There is no such label set, or None leaves a choice.
+            LabelError: There is no such label set, it is for another kind of data, or None leaves a choice.
         """
         if name is None and len(self.label_sets) != 1:
             raise LabelError(
@@ -84,9 +85,9 @@ class Model:
             )
         chosen = name or self.label_sets[0]
         try:
-            return LabelSet.load(chosen)
+            return self._fitting(LabelSet.load(chosen))
         except LabelError as error:
-            if chosen in self.label_sets:
+            if chosen in label_set_names():
                 raise
             raise LabelError(
                 f"unknown label set for the bundle {self.bundle.name}",
@@ -94,6 +95,16 @@ class Model:
                 allowed=self.label_sets,
                 action="name one of them",
             ) from error
+
+    def _fitting(self, labels: LabelSet) -> LabelSet:
+        if labels.modality in self.input_specs:
+            return labels
+        raise LabelError(
+            f"label set {labels.name} is for another kind of data than the bundle {self.bundle.name}",
+            received=labels.modality,
+            allowed=[name for name in label_set_names() if find_label_set_file(name)[0] in self.input_specs],
+            action="name one of these",
+        )
 
     def diagnose(
         self,

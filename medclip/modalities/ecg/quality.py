@@ -115,8 +115,11 @@ def _missing(names: tuple[str, ...], is_known: np.ndarray) -> list[QualityIssue]
 
 def _flat_runs(recording: _Recording) -> list[QualityIssue]:
     """Leads that stand still for two seconds or more while others go on."""
-    is_affected = np.array([_longest_run(np.diff(lead) == 0) for lead in recording.values])
-    names = recording.named(is_affected >= recording.samples(_FLAT_RUN_S))
+    longest = np.array([_longest_run(np.diff(lead) == 0) for lead in recording.values])
+    if (longest >= recording.values.shape[1] / 2).all():
+        message = "No lead shows a heart for half of the time: check all electrodes and cables."
+        return [QualityIssue("flat", (), message, "unusable")]
+    names = recording.named(longest >= recording.samples(_FLAT_RUN_S))
     return _issue("flat", names, "a flat line for two seconds or more.")
 
 
