@@ -14,6 +14,7 @@ __all__ = ["main"]
 _COMMANDS = {
     "demo": ("medclip.cli.demo", "train on simulated recordings and diagnose unseen ones, in minutes"),
     "zeroshot": ("medclip.cli.zeroshot", "score the findings of a label set for recordings from files"),
+    "map": ("medclip.cli.map", "show where in an image a finding is seen, as picture, NIfTI or DICOM"),
     "evaluate": ("medclip.cli.evaluate", "measure a bundle on a data set, with intervals"),
     "baselines": ("medclip.cli.baselines", "put a supervised network and an untrained encoder beside a bundle"),
     "fit": ("medclip.cli.recipe", "train from a recipe and save a bundle"),

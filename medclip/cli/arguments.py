@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from medclip.core.errors import InputError
 
-__all__ = ["Parser", "add_dataset", "add_model", "add_prompts", "count"]
+__all__ = ["Parser", "add_dataset", "add_model", "add_prompts", "add_windows", "count"]
 
 
 class Parser(argparse.ArgumentParser):
@@ -48,6 +48,17 @@ def add_prompts(parser: Parser) -> None:
     """Add the sentences that stand for the findings."""
     parser.add_argument(
         "--prompts", metavar="NAME", help="prompt set by name, or its JSON file; default: the one of the label set"
+    )
+
+
+def add_windows(parser: Parser, *, default: str) -> None:
+    """Add what is made of recordings that are longer than the model takes."""
+    parser.add_argument(
+        "--windows",
+        choices=["mean", "max", "first", "middle"],
+        default=default,
+        help="of recordings longer than the model takes: the mean over windows that overlap by half (on the whole), "
+        f"their highest score (anywhere), or one window only; default: {default}",
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from medclip.cli.arguments import Parser, add_dataset, add_model, add_prompts, count
+from medclip.cli.arguments import Parser, add_dataset, add_model, add_prompts, add_windows, count
 
 __all__ = ["main"]
 
@@ -24,7 +24,7 @@ def main(given: Sequence[str]) -> int:
     from tqdm import tqdm
 
     from medclip.cli.options import parse_options
-    from medclip.core.errors import OutputError
+    from medclip.core.errors import InputError, OutputError
     from medclip.data.access import open_dataset
     from medclip.evaluation.zeroshot import calibrate_zeroshot, evaluate_zeroshot, refuse_overlap
     from medclip.results.tables import evaluation_table, write_evaluation
@@ -36,9 +36,15 @@ def main(given: Sequence[str]) -> int:
     model = load(args.model, device=args.device)
     labels = model.label_set(args.labels)
     dataset = open_dataset(args.dataset, args.root, **parse_options(args.option))
+    if args.calibrate_fold and (args.windows != "middle" or args.channels):
+        raise InputError(
+            "probabilities are fitted on the middle of whole records",
+            action="leave out --windows and --channels, or --calibrate-fold",
+        )
     if args.calibrate_fold:
         refuse_overlap(dataset, args.calibrate_fold, args.fold)
-    with tqdm(desc=f"scoring {dataset.name}", unit=" records", disable=None) as bar:
+    unit = " records" if args.windows in ("middle", "first") else " windows"
+    with tqdm(desc=f"scoring {dataset.name}", unit=unit, disable=None) as bar:
         shared: dict[str, Any] = {
             "prompts": args.prompts,
             "ensemble": args.ensemble,
@@ -56,6 +62,8 @@ def main(given: Sequence[str]) -> int:
             labels,
             folds=args.fold,
             classifier=calibrated,
+            windows=args.windows,
+            channels=args.channels,
             n_resamples=args.resamples,
             seed=args.seed,
             **shared,
@@ -102,6 +110,13 @@ def _parser() -> Parser:
     )
     parser.add_argument(
         "--calibration", choices=["temperature", "platt", "isotonic"], default="platt", help="how; default: platt"
+    )
+    add_windows(parser, default="middle")
+    parser.add_argument(
+        "--channels",
+        nargs="+",
+        metavar="NAME",
+        help="judge only these channels of each record, as if nothing else were recorded",
     )
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="new folder for the results")
     parser.add_argument("--overwrite", action="store_true", help="replace the results that DIR holds")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medclip.cli.arguments import Parser, add_model, add_prompts
+from medclip.cli.arguments import Parser, add_model, add_prompts, add_windows
 from medclip.core.one_line import one_line
 
 if TYPE_CHECKING:
@@ -37,7 +37,12 @@ def main(given: Sequence[str]) -> int:
     if calibration is not None:
         model.calibrated(classifier, calibration, labels, prompts)
     diagnose = functools.partial(
-        model.diagnose, labels=labels, prompts=prompts, ensemble=args.ensemble, calibration=calibration
+        model.diagnose,
+        labels=labels,
+        prompts=prompts,
+        ensemble=args.ensemble,
+        calibration=calibration,
+        windows=args.windows,
     )
     n_failed = 0
     for path in args.files:
@@ -69,6 +74,7 @@ def _parser() -> Parser:
     add_prompts(parser)
     parser.add_argument("--ensemble", metavar="NAME", help="mean, centred or chils; default: that of the modality")
     parser.add_argument("--calibration", type=Path, metavar="FILE", help="calibration.json of medclip evaluate")
+    add_windows(parser, default="mean")
     parser.add_argument("--json", action="store_true", help="print one JSON object per file, each on a line of its own")
     parser.add_argument("--plot", type=Path, metavar="DIR", help="draw each recording with its findings into DIR")
     parser.add_argument("--device", default="cpu", help="where to compute; default: cpu")

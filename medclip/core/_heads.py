@@ -6,7 +6,7 @@ from pathlib import Path
 
 from medclip.core.errors import FormatError
 
-__all__ = ["describe_head", "read_head", "split_record"]
+__all__ = ["describe_head", "exists", "read_head", "split_record"]
 
 _HEAD_BYTES = 4096
 
@@ -41,9 +41,17 @@ def split_record(path: Path) -> tuple[Path, str | None]:
     ('exams.hdf5', '1169160')
     """
     name, mark, record = path.name.rpartition("#")
-    if not (mark and name and record) or path.exists():
+    if not (mark and name and record) or exists(path):
         return path, None
     return path.with_name(name), record
+
+
+def exists(path: Path) -> bool:
+    """Tell whether there is such a file or folder; of a name that no file can have, opening it says more."""
+    try:
+        return path.exists()
+    except OSError:
+        return True
 
 
 def describe_head(head: bytes) -> str:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from medclip.core.errors import InputError
 
 __all__ = ["files_by_stem", "only_one"]
+
+# One wrong or missing letter of five keeps 0.8; at 0.6 "echo" would be "code".
+_SIMILAR = 0.75
+_SHORTEST_BEGINNING = 3
 
 
 class _InPackage(Protocol):
@@ -33,10 +37,21 @@ def only_one(name: str, wanted: str, offers: Mapping[_Holder, Collection[str]], 
         )
     known = sorted(found for names in offers.values() for found in names)
     # There are more names than an error shows.
-    close = difflib.get_close_matches(wanted.lower(), known, cutoff=0.5)
+    close = _meant(wanted.lower(), known)
     raise type(unknown)(
         unknown.what, received=name, allowed=known, action=f"did you mean {' or '.join(close)}?" if close else None
     )
+
+
+def _meant(wanted: str, known: Sequence[str]) -> list[str]:
+    """Names that a slip of the finger, or the beginning of a name, may have meant; at most three.
+
+    >>> _meant("mimic", ["code", "mimic_iv_ecg"]), _meant("chexprt", ["chexpert", "csn"]), _meant("echo", ["code"])
+    (['mimic_iv_ecg'], ['chexpert'], [])
+    """
+    begun = [name for name in known if len(wanted) >= _SHORTEST_BEGINNING and name.startswith(wanted)]
+    close = difflib.get_close_matches(wanted, known, cutoff=_SIMILAR)
+    return list(dict.fromkeys([*close, *begun]))[:3]
 
 
 def files_by_stem(folder: Path, suffix: str) -> dict[str, Path]:

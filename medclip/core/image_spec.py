@@ -15,6 +15,7 @@ from medclip.core.errors import ConfigError, SignalError
 from medclip.core.image_steps import ValueRange, check_grid, positive_numbers, resample_known, restore_known, stack
 from medclip.core.input_spec import PreparedBatch, PreparedInput
 from medclip.core.sample import Sample
+from medclip.core.windows import Window, whole
 
 __all__ = ["ImageSpec"]
 
@@ -103,6 +104,20 @@ class ImageSpec:
     def to_dict(self) -> dict[str, Any]:
         """Plain types for ``bundle.json``."""
         return {entry.name: getattr(self, entry.name) for entry in fields(self)} | {"kind": self.kind}
+
+    def windows(self, sample: Sample, *, overlap: float = 0.5, at_most: int | None = None) -> Sequence[Window]:
+        """Return one window that holds all of it: there is no time to divide.
+
+        Raises:
+            SignalError: As ``prepare``, from what is known without the values.
+            ConfigError: ``overlap`` or ``at_most`` is out of range.
+        """
+        self._check(sample)
+        return whole(sample, lambda: self.prepare(sample), overlap=overlap, at_most=at_most)
+
+    def absent(self, sample: Sample) -> tuple[str, ...]:
+        """Return nothing: there are no channels that could be missing."""
+        return ()
 
     def prepare(self, sample: Sample) -> PreparedInput:
         """Resample, pad or crop, and scale one image.

@@ -18,6 +18,7 @@ from medclip.core.sample import Sample
 
 if TYPE_CHECKING:
     from medclip.core.image_steps import ValueRange
+    from medclip.core.windows import Window
 
 __all__ = ["InputSpec", "PreparedBatch", "PreparedInput", "RestorableSpec", "input_spec_from_dict"]
 
@@ -73,6 +74,25 @@ class InputSpec(Protocol):
 
     def prepare_batch(self, samples: Sequence[Sample]) -> PreparedBatch:
         """Same as stacking ``prepare`` of each sample, and faster for samples of one layout."""
+
+    def windows(self, sample: Sample, *, overlap: float = 0.5, at_most: int | None = None) -> Sequence[Window]:
+        """Lay windows over a recording that is longer than the encoder takes; else one window holds all of it.
+
+        Args:
+            sample: The recording, of any length.
+            overlap: Least share that a window has in common with the next, in [0, 1).
+            at_most: Largest number of windows, spread over the whole recording; one alone lies in its middle. None
+                sets no limit.
+
+        Raises:
+            SignalError: The recording is too short, or lacks channels.
+            ConfigError: ``overlap`` or ``at_most`` is out of range.
+        """
+
+    def absent(self, sample: Sample) -> tuple[str, ...]:
+        """Names of the channels that the encoder takes and that ``prepare`` leaves empty, because nothing of them was
+        recorded and they follow from no others; always empty for images.
+        """
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types for ``bundle.json``; ``input_spec_from_dict`` reads them back."""

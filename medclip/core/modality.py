@@ -8,6 +8,7 @@ scanning its sub-folders, so that adding a format, a data set, a label set or a 
 - ``datasets/NAME.py`` with ``DATASET = DatasetFactory(...)``
 - ``maps/NAME.py`` with ``MAP_WRITER = MapWriter(...)``
 - ``labels/NAME.csv``, ``prompts/NAME.json``, ``benchmarks/NAME.json``, ``glossary/LANGUAGE.tsv``
+- ``needed_channels.csv``: which findings cannot be judged without which channels
 
 Label sets and prompt sets are also found in a folder that holds no ``MODALITY`` yet: what is asked about a kind of
 recordings can be written down before medclip reads them.
@@ -18,7 +19,7 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -36,6 +37,7 @@ from medclip.core.errors import (
     MissingDependencyError,
     PromptError,
 )
+from medclip.core.needed_channels import Needs, read_needed_channels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,6 +66,7 @@ __all__ = [
 ]
 
 _OWN_PACKAGE = "medclip.modalities"
+_MOST_TRIED = 50  # files of a folder, to say which of them are recordings
 _ENTRY_POINT_GROUP = "medclip.modalities"
 
 
@@ -149,6 +152,7 @@ class Modality:
         plot: Draws a sample the way its readers are used to.
         quality: Lists the technical faults of a sample.
         default_ensemble: How zero-shot scores join several sentences per finding, where nothing else is asked for.
+        channel_word: What a clinician calls one channel, in singular.
     """
 
     name: str
@@ -158,6 +162,7 @@ class Modality:
     plot: Callable[..., Figure]
     quality: Callable[[Sample], tuple[QualityIssue, ...]]
     default_ensemble: str = "mean"
+    channel_word: str = "channel"
 
     @property
     def folder(self) -> Path:
@@ -194,6 +199,11 @@ class Modality:
     def glossary_files(self) -> Mapping[str, Path]:
         """Glossaries for reports, by language code."""
         return files_by_stem(self.folder / "glossary", ".tsv")
+
+    def needed_channels(self) -> Mapping[str, Needs]:
+        """What a finding cannot be judged without, by concept id; empty if the modality has no such table."""
+        path = self.folder / "needed_channels.csv"
+        return read_needed_channels(path) if path.is_file() else {}
 
     def _modules(self, folder: str) -> list[str]:
         return _module_names(self.folder / folder)
@@ -282,11 +292,29 @@ def sniff(path: Path) -> Format:
     for form in known:
         if form.sniff(path, head):
             return form
+    if path.is_dir():
+        raise _no_recording(path, known)
     raise FormatError(
         f"{path} is of no known format",
         received=describe_head(head),
         allowed=[form.description for form in known],
         action="export the recording again from its device in one of these formats",
+    )
+
+
+def _no_recording(folder: Path, known: Sequence[Format]) -> FormatError:
+    """Say what to do with a folder that is not one recording: its files may be some."""
+    try:
+        files = [path for path in sorted(folder.iterdir()) if path.is_file() and path.stat().st_size]
+        heads = [(path, read_head(path)) for path in files[:_MOST_TRIED]]
+    except OSError as error:
+        return FormatError(f"{folder} cannot be read ({error.strerror})", action="check its rights")
+    suffixes = sorted({path.suffix for path, head in heads if any(form.sniff(path, head) for form in known)})
+    shown = ", ".join(suffix or "no ending" for suffix in suffixes)
+    return FormatError(
+        f"{folder} is a folder and not one recording",
+        received=f"{len(files)} files" + (f", recordings among them that end in {shown}" if suffixes else ""),
+        action=f"name its files, such as {folder}/*{suffixes[-1]}" if suffixes else "name the file of a recording",
     )
 
 

@@ -16,6 +16,7 @@ from medclip.core.image_steps import ValueRange, check_grid, positive_numbers, r
 from medclip.core.input_spec import PreparedBatch, PreparedInput
 from medclip.core.orientation import AxisOrder, axis_order
 from medclip.core.sample import Sample
+from medclip.core.windows import Window, whole
 
 __all__ = ["VolumeSpec"]
 
@@ -90,6 +91,20 @@ class VolumeSpec:
         described = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         plain = {name: list(value) if isinstance(value, tuple) else value for name, value in described.items()}
         return plain | {"kind": self.kind}
+
+    def windows(self, sample: Sample, *, overlap: float = 0.5, at_most: int | None = None) -> Sequence[Window]:
+        """Return one window that holds all of it: there is no time to divide.
+
+        Raises:
+            SignalError: As ``prepare``, from what is known without the values.
+            ConfigError: ``overlap`` or ``at_most`` is out of range.
+        """
+        self._check(sample)
+        return whole(sample, lambda: self.prepare(sample), overlap=overlap, at_most=at_most)
+
+    def absent(self, sample: Sample) -> tuple[str, ...]:
+        """Return nothing: there are no channels that could be missing."""
+        return ()
 
     def prepare(self, sample: Sample) -> PreparedInput:
         """Turn, resample, crop or pad, and window one volume.

@@ -15,9 +15,21 @@ from medclip.core.errors import ConfigError, SignalError
 from medclip.core.input_spec import PreparedBatch, PreparedInput
 from medclip.core.resample import resample
 from medclip.core.sample import Sample
-from medclip.core.waveform_steps import SCALINGS, Notes, Scaling, repair, scale, select_channels
+from medclip.core.waveform_steps import (
+    SCALINGS,
+    Notes,
+    Scaling,
+    absent_channels,
+    repair,
+    scale,
+    select_channels,
+)
+from medclip.core.waveform_windows import waveform_windows
+from medclip.core.windows import Window
 
 __all__ = ["WaveformSpec"]
+
+_LOOKED_AT = 65_536
 
 
 @dataclass(frozen=True)
@@ -31,9 +43,10 @@ class WaveformSpec:
         channel_names: Standard names in the order the encoder was trained on.
         scaling: ``none`` keeps millivolts; ``minmax`` maps each record, all channels together, to [0, 1] as MERL's
             released code does (it removes amplitude); ``zscore`` gives each channel mean 0 and deviation 1.
-        minimum_duration_s: Shorter recordings are refused rather than padded.
+        minimum_duration_s: Shorter recordings are refused rather than padded. Three seconds hold two beats of any
+            heart that leaves its patient awake, and so an interval between them.
         minimum_channels: Recordings with fewer of ``channel_names``, counting derivable ones, are refused;
-            None asks for all of them.
+            None refuses only those that have none of them.
         derived_channels: ``{name: {other name: weight}}`` linear combinations that may stand in for an absent
             channel when all others it needs are recorded.
         unit: Unit of a sample's array; stated, never converted.
@@ -47,7 +60,7 @@ class WaveformSpec:
     duration_s: float
     channel_names: tuple[str, ...]
     scaling: Scaling = "none"
-    minimum_duration_s: float = 5.0
+    minimum_duration_s: float = 3.0
     minimum_channels: int | None = None
     derived_channels: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     unit: str = "mV"
@@ -141,8 +154,49 @@ class WaveformSpec:
             tuple(notes for part in parts for notes in part.notes),
         )
 
+    def windows(self, sample: Sample, *, overlap: float = 0.5, at_most: int | None = None) -> Sequence[Window]:
+        """Lay windows of ``duration_s`` over a longer recording; else one window holds all of it.
+
+        A window is resampled with a margin, so that it is what the whole recording, resampled, holds there; memory
+        does not grow with the length of the recording. Gaps are closed, and channels scaled, within each window.
+
+        Args:
+            sample: The recording, of any length.
+            overlap: Least share that a window has in common with the next, in [0, 1).
+            at_most: Largest number of windows, spread over the whole recording; one alone lies in its middle. None
+                sets no limit.
+
+        Raises:
+            SignalError: The recording is too short, or lacks channels.
+            ConfigError: ``overlap`` or ``at_most`` is out of range.
+        """
+        self._check(sample)
+        self._check_duration(sample.array.shape[-1], float(sample.sampling_rate_hz or 0))
+        names = sample.channel_names or ()
+        self._check_channels(absent_channels(names, self.channel_names, self.derived_channels), names)
+        return waveform_windows(self, sample, overlap=overlap, at_most=at_most)
+
+    def absent(self, sample: Sample) -> tuple[str, ...]:
+        """Names of the channels that ``prepare`` leaves empty, because nothing of them was recorded and they follow
+        from no others.
+        """
+        names = sample.channel_names or ()
+        empty = {name for name, row in zip(names, sample.array, strict=True) if not _holds_anything(row)}
+        return tuple(
+            name
+            for name in self.channel_names
+            if name in empty
+            or absent_channels([known for known in names if known not in empty], [name], self.derived_channels)
+        )
+
     def prepare_arrays(
-        self, values: np.ndarray, sampling_rate_hz: float, channel_names: Sequence[str], *, has_missing: bool = True
+        self,
+        values: np.ndarray,
+        sampling_rate_hz: float,
+        channel_names: Sequence[str],
+        *,
+        has_missing: bool = True,
+        start: int | None = None,
     ) -> PreparedBatch:
         """Prepare arrays that share a layout; the array form of ``prepare_batch``.
 
@@ -151,12 +205,15 @@ class WaveformSpec:
             sampling_rate_hz: Rate of ``values``.
             channel_names: Names of its channels.
             has_missing: False if the caller knows that ``values`` holds neither NaN nor infinity.
+            start: Sample after resampling at which the encoder's window begins; None takes the middle of a longer
+                recording and says so.
 
         Raises:
             SignalError: The recordings are too short or lack channels.
         """
         notes: Notes = [[] for _ in range(len(values))]
-        self._check_duration(values.shape[-1], sampling_rate_hz)
+        if start is None:
+            self._check_duration(values.shape[-1], sampling_rate_hz)
         # Channels first: a gap in one that the model does not take is no matter, and one that is computed from a
         # channel with a gap must have that gap.
         values = self._reorder(values, channel_names, notes)
@@ -165,7 +222,7 @@ class WaveformSpec:
         resampled = resample(values, sampling_rate_hz, self.sampling_rate_hz)
         if resampled is not values:
             _note(notes, f"resampled from {sampling_rate_hz:g} Hz to {self.sampling_rate_hz:g} Hz")
-        values = scale(self._crop(resampled, notes), self.scaling)
+        values = scale(self._crop(resampled, notes, start), self.scaling)
         values, mask = self._pad(values, notes)
         return PreparedBatch(values, mask, tuple(tuple(lines) for lines in notes))
 
@@ -197,8 +254,8 @@ class WaveformSpec:
             _note(notes, f"{', '.join(absent)} not recorded: left empty")
         return ordered
 
-    def _check_channels(self, absent: list[str], channel_names: Sequence[str]) -> None:
-        needed = self.n_channels if self.minimum_channels is None else self.minimum_channels
+    def _check_channels(self, absent: Sequence[str], channel_names: Sequence[str]) -> None:
+        needed = self.minimum_channels or 1
         if self.n_channels - len(absent) < needed:
             raise SignalError(
                 f"the recording lacks {', '.join(absent)}",
@@ -207,7 +264,9 @@ class WaveformSpec:
                 action="record the missing channels, or use a model trained on fewer",
             )
 
-    def _crop(self, values: np.ndarray, notes: Notes) -> np.ndarray:
+    def _crop(self, values: np.ndarray, notes: Notes, start: int | None) -> np.ndarray:
+        if start is not None:
+            return values[..., start : start + self.n_samples]
         surplus = values.shape[-1] - self.n_samples
         if surplus <= 0:
             return values
@@ -234,6 +293,11 @@ class WaveformSpec:
 
 def _layout(sample: Sample) -> tuple[object, ...]:
     return (sample.array.shape, sample.sampling_rate_hz, sample.channel_names)
+
+
+def _holds_anything(row: np.ndarray) -> bool:
+    """Look at one part after the other: a day's recording is not copied, and the first part nearly always tells."""
+    return any(np.isfinite(row[at : at + _LOOKED_AT]).any() for at in range(0, len(row), _LOOKED_AT))
 
 
 def _note(notes: Notes, line: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from medclip.core.errors import SignalError
 
-__all__ = ["SCALINGS", "Notes", "Scaling", "repair", "scale", "select_channels"]
+__all__ = ["SCALINGS", "Notes", "Scaling", "absent_channels", "repair", "scale", "select_channels"]
 
 Scaling = Literal["none", "minmax", "zscore"]
 SCALINGS: tuple[str, ...] = get_args(Scaling)
@@ -18,6 +18,18 @@ Notes = list[list[str]]
 """One list of lines for each recording."""
 
 _MAXIMUM_MISSING_SHARE = 0.2
+
+
+def absent_channels(
+    recorded: Sequence[str], wanted: Sequence[str], derived_channels: Mapping[str, Mapping[str, float]]
+) -> list[str]:
+    """Return the wanted channels that are neither recorded nor follow from recorded ones."""
+    known = set(recorded)
+    return [
+        name
+        for name in wanted
+        if name not in known and not (derived_channels.get(name) and known.issuperset(derived_channels[name]))
+    ]
 
 
 def select_channels(
@@ -39,19 +51,17 @@ def select_channels(
     """
     position = {name: index for index, name in enumerate(recorded)}
     ordered = np.zeros((len(values), len(wanted), values.shape[-1]), np.float32)
-    derived, absent = [], []
+    derived, absent = [], absent_channels(recorded, wanted, derived_channels)
     for row, name in enumerate(wanted):
         recipe = derived_channels.get(name, {})
         if name in position:
             ordered[:, row] = values[:, position[name]]
-        elif recipe and all(part in position for part in recipe):
+        elif name not in absent:
             # Two infinities of one sign cancel to NaN, which is what a missing value shall be.
             with np.errstate(invalid="ignore"):
                 for part, weight in recipe.items():
                     ordered[:, row] += np.float32(weight) * values[:, position[part]]
             derived.append(name)
-        else:
-            absent.append(name)
     return ordered, derived, absent
 
 

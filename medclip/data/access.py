@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from medclip.core._heads import exists
 from medclip.core.dataset import Dataset
-from medclip.core.errors import ConfigError, DatasetError
-from medclip.core.modality import DatasetFactory, discover, find_dataset, sniff
+from medclip.core.errors import ConfigError, DatasetError, FormatError
+from medclip.core.modality import DatasetFactory, Format, discover, find_dataset, sniff
 from medclip.core.privacy import identifiers_kept
 from medclip.core.sample import Sample
 from medclip.data.store import STORE_FILE, PackedStore
@@ -23,6 +26,8 @@ _KIND_NAMES = {"int": "a whole number", "float": "a number", "str": "a text", "b
 def read(path: str | Path, *, keep_identifiers: bool = False) -> Sample:
     """Read one recording of any known format; the format is found by the file's content.
 
+    A name without its ending is understood if the files that begin with it are of one format.
+
     Args:
         path: A file, a folder of one recording, or ``FILE#RECORD``.
         keep_identifiers: True keeps the patient's identifier as the file states it. By default ``patient_id`` is a hash
@@ -31,8 +36,28 @@ def read(path: str | Path, *, keep_identifiers: bool = False) -> Sample:
     Raises:
         FormatError: The file is of no known format, or cannot be decoded faithfully.
     """
+    path = Path(path)
+    form = sniff(path) if exists(path) else None
+    if form is None:
+        path, form = _with_ending(path)
     with identifiers_kept(keep_identifiers):
-        return sniff(Path(path)).read(Path(path))
+        return form.read(path)
+
+
+def _with_ending(path: Path) -> tuple[Path, Format]:
+    """Find the recording that a name without its ending means; else refuse the name as it is."""
+    found: dict[Path, Format] = {}
+    for candidate in sorted(path.parent.glob(f"{glob.escape(path.name)}.*")) if path.name else ():
+        with contextlib.suppress(FormatError):
+            found[candidate] = sniff(candidate)
+    if len({form.name for form in found.values()}) > 1:
+        raise FormatError(
+            f"{path} does not exist, and recordings of several formats begin so",
+            received=path.name,
+            allowed=[candidate.name for candidate in found],
+            action="name one of them with its ending",
+        )
+    return next(iter(found.items())) if found else (path, sniff(path))
 
 
 def open_dataset(name: str, root: str | Path | None = None, **options: Any) -> Dataset:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from medclip.core.dataset import Dataset
 from medclip.core.errors import ConfigError, DatasetError, FormatError, SignalError
-from medclip.core.input_spec import InputSpec, PreparedBatch
+from medclip.core.input_spec import InputSpec, PreparedBatch, PreparedInput
 from medclip.core.label_set import LabelSet
 from medclip.core.sample import Sample
 from medclip.evaluation.evaluate import Evaluation, evaluate_scores
@@ -18,6 +20,7 @@ from medclip.zeroshot.calibrated import CalibratedClassifier
 from medclip.zeroshot.calibration import Method, fit_calibration
 from medclip.zeroshot.ensemble import Classifier, default_ensemble
 from medclip.zeroshot.model import Model
+from medclip.zeroshot.windows import Pooling, WindowReview, batches, choose_windows, pool_scores
 
 __all__ = ["calibrate_zeroshot", "evaluate_zeroshot", "refuse_overlap", "select_records"]
 
@@ -34,6 +37,9 @@ def evaluate_zeroshot(
     spec: InputSpec | None = None,
     ensemble: str | None = None,
     classifier: CalibratedClassifier | None = None,
+    windows: Pooling = "middle",
+    overlap: float = 0.5,
+    channels: Sequence[str] | None = None,
     skip_unreadable: bool = False,
     n_resamples: int = 1000,
     seed: int = 0,
@@ -51,26 +57,39 @@ def evaluate_zeroshot(
         ensemble: ``mean``, ``chils``, or ``zpe``, which looks at all records evaluated, without labels; the modality's
             default if None.
         classifier: Of ``calibrate_zeroshot``, on other folds, with the same prompts; probabilities are then evaluated.
+        windows: What is made of records that are longer than the model takes: ``middle`` judges their middle, as
+            training does; ``mean`` and ``max`` all their usable windows as ``Model.diagnose`` does;
+            ``first`` the first.
+        overlap: Least share that a window has in common with the next, in [0, 1).
+        channels: Judge only these channels of each record, as if nothing else were recorded; all if None.
         skip_unreadable: Leave out records that cannot be decoded or prepared; the protocol then says how many.
         n_resamples: Resamples of the patient bootstrap.
         seed: Of the bootstrap.
-        progress: Called with the number of records just scored.
+        progress: Called with the number of records, or of their windows, just scored.
 
     Raises:
         DatasetError: There is no such fold, or no record is left.
+        SignalError: A record cannot be prepared, or has none of ``channels``.
         LabelError: The data set does not carry the labels.
-        ConfigError: The ensemble is unknown, or the classifier was calibrated on one of these folds.
+        ConfigError: The ensemble or the use of windows is unknown, or the classifier was calibrated on one of these
+            folds, or is used on other windows than it was.
     """
     table = dataset.labels(labels.name).select(labels.codes)
     if classifier is not None and classifier.calibration.fitted_on["dataset"] == dataset.name:
         refuse_overlap(dataset, classifier.calibration.fitted_on["folds"], folds)
+    if classifier is not None and windows != "middle":
+        raise ConfigError(
+            "probabilities are fitted on the middle of each record",
+            received=f"windows {windows}",
+            allowed="middle",
+        )
     used: Classifier | None = classifier
     if used is None and (ensemble or default_ensemble(labels)) != "zpe":
         # Before hours of reading, so that a missing prompt set is found at once.
         used = model.classifier(labels, prompts, ensemble=ensemble)
     records = select_records(dataset, table.values, folds)
     spec = spec or model.input_specs[dataset.modality]
-    reader = _Reader(spec, dataset, skip_unreadable)
+    reader = _Reader(spec, dataset, skip_unreadable, windows=windows, overlap=overlap, channels=channels)
     embeddings = model.embed_batches(dataset.modality, reader.batches(records), progress=progress)
     used = used or model.classifier(labels, prompts, ensemble=ensemble, records=embeddings)
     kept = reader.kept
@@ -87,16 +106,17 @@ def evaluate_zeroshot(
         data_sha256=data_digest(record_ids, table),
         model=model.bundle.name,
         model_sha256=model.bundle.digest,
-        score_kind=used.score_kind,
+        score_kind=used.score_kind + reader.score_kind,
         record_filter=_record_filter(len(records) - len(kept)),
         prompt_set=prompt_set.name,
         prompts_sha256=prompt_set.digest(),
-        input_spec=spec.to_dict(),
+        input_spec=spec.to_dict() | ({"channels_kept": list(channels)} if channels else {}),
         n_resamples=n_resamples,
         seed=seed,
     )
+    scores = (used.logits(embeddings) if classifier is None else used.scores(embeddings)).double()
     return evaluate_scores(
-        (used.logits(embeddings) if classifier is None else used.scores(embeddings)).double().numpy(),
+        reader.pooled(scores),
         table,
         patient_ids=[info.patient_id for info in infos],
         record_ids=record_ids,
@@ -207,23 +227,54 @@ def select_records(dataset: Dataset, labels: np.ndarray, folds: Sequence[str] | 
 class _Reader:
     """Reads and prepares records in batches and remembers which could be used."""
 
-    def __init__(self, spec: InputSpec, dataset: Dataset, skip_unreadable: bool) -> None:
+    def __init__(
+        self,
+        spec: InputSpec,
+        dataset: Dataset,
+        skip_unreadable: bool,
+        *,
+        windows: Pooling = "middle",
+        overlap: float = 0.5,
+        channels: Sequence[str] | None = None,
+    ) -> None:
         self._spec = spec
         self._dataset = dataset
         self._skip = skip_unreadable
+        self._pooling = windows
+        self._overlap = overlap
+        self._channels = channels
+        self._n_windows: list[int] = []
         self.kept: list[int] = []
 
+    @property
+    def score_kind(self) -> str:
+        """What windows add to how a score comes about."""
+        if self._pooling == "middle":
+            return ""
+        if self._pooling == "first":
+            return "; of the first window"
+        return f"; {self._pooling} over windows that overlap by {self._overlap:g}"
+
     def batches(self, records: Sequence[int]) -> Iterator[PreparedBatch]:
-        for start in range(0, len(records), _BATCH_SIZE):
-            samples = [sample for record in records[start : start + _BATCH_SIZE] for sample in self._usable(record)]
-            if samples:
-                yield self._spec.prepare_batch(samples)
+        if self._pooling == "middle":
+            for start in range(0, len(records), _BATCH_SIZE):
+                samples = [sample for record in records[start : start + _BATCH_SIZE] for sample in self._usable(record)]
+                if samples:
+                    yield self._spec.prepare_batch(samples)
+        else:
+            yield from batches(self._windows(records), _BATCH_SIZE)
         if not self.kept:
             raise DatasetError(f"no record of {self._dataset.name} can be used", action="check the files")
 
+    def pooled(self, scores: Tensor) -> np.ndarray:
+        """Make one row of scores per record; log-odds of windows are made scores first, as ``diagnose`` pools those."""
+        if self._pooling == "middle":
+            return np.asarray(scores.numpy())
+        return pool_scores(torch.sigmoid(scores).numpy(), self._n_windows, self._pooling)
+
     def _usable(self, record: int) -> Iterator[Sample]:
         try:
-            sample = self._dataset[record]
+            sample = self._read(record)
             if self._skip:
                 self._spec.prepare(sample)
         except (FormatError, SignalError):
@@ -232,6 +283,34 @@ class _Reader:
             return
         self.kept.append(record)
         yield sample
+
+    def _windows(self, records: Sequence[int]) -> Iterator[PreparedInput]:
+        for record in records:
+            n_windows = 0
+            try:
+                chosen = choose_windows(self._spec, self._read(record), self._pooling, overlap=self._overlap)
+                for prepared in WindowReview(chosen).usable():
+                    n_windows += 1
+                    yield prepared
+            except (FormatError, SignalError):
+                # A review raises before its first window or not at all.
+                if not self._skip:
+                    raise
+                continue
+            self.kept.append(record)
+            self._n_windows.append(n_windows)
+
+    def _read(self, record: int) -> Sample:
+        sample = self._dataset[record]
+        return sample if self._channels is None else _only(sample, self._channels)
+
+
+def _only(sample: Sample, channels: Sequence[str]) -> Sample:
+    names = sample.channel_names or ()
+    kept = [name for name in channels if name in names]
+    if not kept:
+        raise SignalError("a record has none of the channels asked for", received=channels, allowed=names)
+    return sample.replace(array=sample.array[[names.index(name) for name in kept]], channel_names=tuple(kept))
 
 
 def _record_filter(n_skipped: int) -> str:

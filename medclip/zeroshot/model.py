@@ -11,15 +11,19 @@ import torch
 from torch.nn import functional
 
 from medclip.bundle.load import Bundle, load_bundle
-from medclip.core.errors import ConfigError, InputError, LabelError, PromptError, SignalError
-from medclip.core.input_spec import InputSpec, PreparedBatch
+from medclip.core.errors import ConfigError, InputError, LabelError, PromptError
+from medclip.core.finding_map import FindingMap
+from medclip.core.input_spec import InputSpec, PreparedBatch, RestorableSpec
 from medclip.core.label_set import LabelSet
+from medclip.core.modality import find_label_set_file, label_set_names
 from medclip.core.sample import Sample
 from medclip.prompts.prompt_set import PromptSet
+from medclip.zeroshot.answer import answer
 from medclip.zeroshot.calibrated import CalibratedClassifier
 from medclip.zeroshot.calibration import Calibration
 from medclip.zeroshot.ensemble import Classifier, build_classifier, default_ensemble
-from medclip.zeroshot.findings import Findings, FindingScore
+from medclip.zeroshot.findings import Findings
+from medclip.zeroshot.windows import Pooling, WindowReview, batches, choose_windows
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -71,7 +75,7 @@ class Model:
         """Return a label set by name; None stands for the only one that the bundle holds prompts for.
 
         Raises:
-            LabelError: There is no such label set, or None leaves a choice.
+            LabelError: There is no such label set, it is for another kind of data, or None leaves a choice.
         """
         if name is None and len(self.label_sets) != 1:
             raise LabelError(
@@ -82,9 +86,9 @@ class Model:
             )
         chosen = name or self.label_sets[0]
         try:
-            return LabelSet.load(chosen)
+            return self._fitting(LabelSet.load(chosen))
         except LabelError as error:
-            if chosen in self.label_sets:
+            if chosen in label_set_names():
                 raise
             raise LabelError(
                 f"unknown label set for the bundle {self.bundle.name}",
@@ -92,6 +96,16 @@ class Model:
                 allowed=self.label_sets,
                 action="name one of them",
             ) from error
+
+    def _fitting(self, labels: LabelSet) -> LabelSet:
+        if labels.modality in self.input_specs:
+            return labels
+        raise LabelError(
+            f"label set {labels.name} is for another kind of data than the bundle {self.bundle.name}",
+            received=labels.modality,
+            allowed=[name for name in label_set_names() if find_label_set_file(name)[0] in self.input_specs],
+            action="name one of these",
+        )
 
     def diagnose(
         self,
@@ -101,8 +115,13 @@ class Model:
         prompts: str | PromptSet | None = None,
         ensemble: str | None = None,
         calibration: Calibration | None = None,
+        windows: Pooling = "mean",
+        overlap: float = 0.5,
     ) -> Findings:
         """Score every finding of a label set for one recording.
+
+        A recording that is longer than the model takes is judged window by window, without the windows that are
+        technically unusable; the answer holds the scores of each.
 
         Args:
             sample: A recording of a modality that the model knows.
@@ -110,13 +129,19 @@ class Model:
             prompts: A prompt set, its name or the path of its file; the one named like the label set if None.
             ensemble: ``mean``, ``centred`` or ``chils``; the modality's default if None.
             calibration: Makes probabilities of scores; it has to be fitted on this model and these prompts.
+            windows: What is made of the windows of a long recording. ``mean`` answers "on the whole": it means the
+                same for a recording of ten seconds and of a day, and a mean of probabilities is still one. ``max``
+                answers "anywhere": the more windows, the higher it is by chance, and it is no probability. So ``mean``
+                is the default, with the highest window beside it. ``first`` and ``middle`` judge that window only.
+            overlap: Least share that a window has in common with the next, in [0, 1).
 
         Raises:
             InputError: ``sample`` is no recording.
-            SignalError: The recording is too short, lacks channels, or is technically unusable.
+            SignalError: The recording is too short, has no channel that the model takes, or is technically unusable.
             LabelError: There is no such label set, or it is for another kind of data.
             PromptError: There are no prompts for these labels.
-            ConfigError: The ensemble is unknown, or the calibration belongs to another model or other prompts.
+            ConfigError: The ensemble or the use of windows is unknown, or the calibration belongs to another model or
+                other prompts.
         """
         if not isinstance(sample, Sample):
             raise InputError(
@@ -135,30 +160,31 @@ class Model:
         classifier = self.classifier(labels, prompts, ensemble=ensemble)
         if calibration is not None:
             classifier = self.calibrated(classifier, calibration, labels, prompts)
-        quality = sample.quality()
-        unusable = [issue.message for issue in quality if issue.severity == "unusable"]
-        if unusable:
-            raise SignalError(
-                f"the recording cannot be judged: {' '.join(unusable).rstrip('.')}", action="record again"
-            )
-        prepared = self._spec(sample.modality).prepare(sample)
-        embedding = self._encode(sample.modality, PreparedBatch(prepared.values[None], prepared.mask[None], ((),)))
-        scores = classifier.scores(embedding)[0].tolist()
-        entries = [
-            FindingScore(finding.code, finding.name, score, finding.polarity, _is_calibrated(finding.code, calibration))
-            for finding, score in zip(labels.findings, scores, strict=True)
-        ]
-        return Findings(
-            tuple(sorted(entries, key=lambda entry: -entry.score)),
-            labels.name,
-            self.bundle.name,
+        spec = self._spec(sample.modality)
+        review = WindowReview(choose_windows(spec, sample, windows, overlap=overlap))
+        scores = self._window_scores(sample.modality, review, classifier)
+        return answer(
             sample,
-            (*prepared.notes, *self._reservations()),
-            quality,
-            "" if calibration is None else calibration.summary(),
+            labels,
+            scores,
+            review,
+            pooling=windows,
+            absent=spec.absent(sample),
+            n_channels=spec.shape[0],
+            model=self.bundle.name,
+            remarks=self._remarks(),
+            calibration=calibration,
         )
 
-    def _reservations(self) -> tuple[str, ...]:
+    def _window_scores(self, modality: str, review: WindowReview, classifier: Classifier) -> np.ndarray:
+        """Return float64 ``(n_windows, n_findings)`` of the usable windows; a few at a time are in memory."""
+        parts = [
+            classifier.scores(self._encode(modality, batch)).double().numpy()
+            for batch in batches(review.usable(), _BATCH_SIZE)
+        ]
+        return np.concatenate(parts)
+
+    def _remarks(self) -> tuple[str, ...]:
         if not self.bundle.described["training"].get("is_generated"):
             return ()
         return ("the model has seen generated recordings only: on a real one its scores mean nothing",)
@@ -217,6 +243,71 @@ class Model:
             described = {"schema": 1, "name": name, "label_set": stored["label_set"], "prompts": stored["prompts"]}
             return PromptSet.from_dict(described, source=f"bundle {self.bundle.name}").for_labels(labels)
         return PromptSet.load(name).for_labels(labels)
+
+    def maps(
+        self,
+        sample: Sample,
+        findings: Sequence[str],
+        *,
+        labels: str | LabelSet | None = None,
+        prompts: str | PromptSet | None = None,
+        ensemble: str | None = None,
+    ) -> tuple[FindingMap, ...]:
+        """Show where in an image the model sees findings.
+
+        Each of the encoder's tokens is brought into the shared space and scored as a whole recording would be; the
+        numbers are laid back onto the image's own pixels or voxels.
+
+        Args:
+            sample: An image or a volume of a modality that the model knows.
+            findings: Codes of the label set.
+            labels: A label set or its name; None stands for the only one that the bundle has prompts for.
+            prompts: As in ``diagnose``.
+            ensemble: As in ``diagnose``.
+
+        Raises:
+            LabelError: A finding is not in the label set, or that is for another kind of data.
+            SignalError: The recording cannot be prepared.
+            ConfigError: The modality has no places to show, or the encoder gives no tokens.
+            PromptError: There are no prompts for these labels.
+        """
+        labels = labels if isinstance(labels, LabelSet) else self.label_set(labels)
+        if labels.modality != sample.modality:
+            raise LabelError(
+                f"label set {labels.name} is for another kind of data", received=sample.modality, allowed=labels.modality
+            )
+        unknown = [code for code in findings if code not in labels.codes]
+        if unknown:
+            raise LabelError(f"findings are not in label set {labels.name}", received=unknown, allowed=labels.codes)
+        classifier = self.classifier(labels, prompts, ensemble=ensemble)
+        grids = self._token_grids(sample, classifier)
+        names = {finding.code: finding.name for finding in labels.findings}
+        spec = self._restorable(sample.modality)
+        return tuple(
+            FindingMap(code, names[code], spec.restore(grids[classifier.codes.index(code)], sample))
+            for code in findings
+        )
+
+    @torch.inference_mode()
+    def _token_grids(self, sample: Sample, classifier: Classifier) -> np.ndarray:
+        """Return float32 ``(n_findings, *grid)`` of log-odds, one number per token."""
+        prepared = self._restorable(sample.modality).prepare(sample)
+        values, mask = (
+            torch.from_numpy(np.ascontiguousarray(array[None])).to(self.device)
+            for array in (prepared.values, prepared.mask)
+        )
+        output = self._network.encode_tokens(sample.modality, values, mask)
+        if output.tokens is None or output.grid is None:
+            raise ConfigError("the encoder's tokens have no place in the image", action="use another encoder for maps")
+        logits = classifier.logits(functional.normalize(output.tokens[0].float(), dim=-1).cpu())
+        grids: np.ndarray = logits.T.reshape(-1, *output.grid).numpy()
+        return grids
+
+    def _restorable(self, modality: str) -> RestorableSpec:
+        spec = self._spec(modality)
+        if not isinstance(spec, RestorableSpec):
+            raise ConfigError("this kind of recording has no places to show on a map", received=modality)
+        return spec
 
     def embed(self, samples: Sequence[Sample], *, batch_size: int = _BATCH_SIZE) -> Tensor:
         """Return normalised embeddings ``(n_samples, D)`` of recordings of one modality."""
@@ -284,10 +375,6 @@ class Model:
         values = torch.from_numpy(np.ascontiguousarray(batch.values)).to(self.device)
         mask = torch.from_numpy(np.ascontiguousarray(batch.mask)).to(self.device)
         return functional.normalize(self._network.encode(modality, values, mask)[0].float(), dim=-1).cpu()
-
-
-def _is_calibrated(code: str, calibration: Calibration | None) -> bool:
-    return calibration is not None and code in calibration.parameters
 
 
 def load(folder: str | Path, *, device: str = "cpu") -> Model:

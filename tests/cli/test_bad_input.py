@@ -80,14 +80,14 @@ FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
         "baseline .* out of range",
     ),
     "a lead twice": (lambda at: write(at, leads=(*LEADS[:11], "V5")), "more than once.*V5"),
-    "a chest lead missing": (
-        lambda at: write(at, np.delete(STORED, V3, axis=0), LEADS[:V3] + LEADS[V3 + 1 :]),
-        "lacks V3",
-    ),
-    "3 leads": (lambda at: write(at, STORED[:3], LEADS[:3]), "lacks .*V1.*received I, II, III"),
-    "2 s": (lambda at: write(at, STORED[:, :1000]), "too short: received 2 s; allowed: at least 5 s"),
+    "no lead that the model takes": (lambda at: write(at, STORED[:2], ("MLII", "X")), "lacks .*V1.*received MLII, X"),
+    "2 s": (lambda at: write(at, STORED[:, :1000]), "too short: received 2 s; allowed: at least 3 s"),
     "not a voltage": (lambda at: write(at, unit="mmHg"), "not all signals.*mmHg.*mV"),
-    "a folder": (lambda at: at, "folder|directory"),
+    "an empty folder": (lambda at: at, "is a folder and not one recording: received 0 files"),
+    "a folder of recordings": (
+        lambda at: write(at).parent,
+        r"is a folder and not one recording: received 2 files, .*end in .dat, .hea. Name its files, such as .*/\*.hea",
+    ),
     "a folder in place of the .dat": (folder_for_data, "r.dat"),
     "not there": (lambda at: at / "none.hea", "does not exist"),
     "below a file": (lambda at: write(at) / "r.hea", "cannot be read"),
@@ -148,8 +148,15 @@ ODD: dict[str, tuple[Callable[[Path], Path], str]] = {
     "leads in another order": (lambda at: write(at, STORED[::-1], LEADS[::-1]), ""),
     "30 s": (
         lambda at: recordings.write(at, "r", *recordings.simulated(100, 30), rate_hz=100),
-        "used 10.0 to 20.0 s of 30.0 s",
+        "5 windows of 10 s judged, of 0:30 recorded; scores are the mean over them",
     ),
+    "a name without its ending": (lambda at: write(at).with_suffix(""), ""),
+    "a chest lead missing": (
+        lambda at: write(at, np.delete(STORED, V3, axis=0), LEADS[:V3] + LEADS[V3 + 1 :]),
+        "V3 not recorded: left empty",
+    ),
+    "3 leads": (lambda at: write(at, STORED[:3], LEADS[:3]), "V1, V2, V3, V4, V5, V6 not recorded"),
+    "3 s": (lambda at: write(at, STORED[:, :1500]), "3.0 s recorded: the rest is masked"),
     "6 s": (lambda at: write(at, STORED[:, :3000]), "6.0 s recorded: the rest is masked"),
     "name with a line break": (
         lambda at: recordings.write(at, "r", STORED, LEADS).rename(at / "a\nb.hea"),
@@ -181,18 +188,26 @@ def test_the_order_of_the_leads_and_their_derivation_do_not_change_the_answer(ru
     assert fewer == pytest.approx(plain, abs=0.01)
 
 
-def test_three_leads_are_answered_by_a_model_that_allows_it(run, smoke_bundle, tmp_path) -> None:
+def test_three_leads_are_refused_by_a_model_that_asks_for_more(run, smoke_bundle, tmp_path) -> None:
     from medclip.bundle.manifest import write_manifest
 
     bundle = shutil.copytree(smoke_bundle, tmp_path / "bundle")
     described = json.loads((bundle / "bundle.json").read_text())
-    next(iter(described["input_specs"].values()))["minimum_channels"] = 3
+    next(iter(described["input_specs"].values()))["minimum_channels"] = 8
     (bundle / "bundle.json").write_text(json.dumps(described))
     write_manifest(bundle)
     path = write(tmp_path, STORED[[0, 1, 7]], ("I", "II", "V2"))
-    code, out, _ = run("zeroshot", path, "--model", bundle, "--labels", "ptbxl-superclass", "--json")
-    assert code == 0
-    assert "V1, V3, V4, V5, V6 not recorded: left empty" in json.loads(out)["notes"]
+    answer = run("zeroshot", path, "--model", bundle, "--labels", "ptbxl-superclass", "--json")
+    assert_one_line(*answer, "lacks V1, V3.*received I, II, V2; allowed: at least 8")
+
+
+def test_a_name_without_its_ending_that_means_several_recordings(run, smoke_bundle, tmp_path) -> None:
+    from medclip.data.access import read
+    from medclip.modalities.ecg.export import write as export
+
+    export(read(write(tmp_path)), tmp_path / "r.edf")
+    answer = run("zeroshot", tmp_path / "r", "--model", smoke_bundle, "--labels", "ptbxl-superclass")
+    assert_one_line(*answer, r"does not exist, and recordings of several formats begin so: .*r\.edf, r\.hea")
 
 
 BUNDLES: dict[str, tuple[Callable[[Path], object], str]] = {

@@ -106,6 +106,43 @@ def test_what_the_lower_rate_cannot_hold_is_removed_and_the_rest_stays() -> None
     assert np.abs(every_fifth.reshape(50, 20)).max(axis=1)[frequency_hz > 62].min() > 0.5
 
 
+RATES_HZ = (100, 128, 250, 257, 400, 500, 512, 977, 1000)
+
+
+def sweep(rate_hz: float, low_hz: float, high_hz: float) -> np.ndarray:
+    """Return 10 s of a sine whose frequency grows linearly from one to the other."""
+    seconds = np.arange(round(10 * rate_hz)) / rate_hz
+    return np.sin(2 * np.pi * (low_hz * seconds + (high_hz - low_hz) / 20 * seconds**2))
+
+
+@pytest.mark.parametrize("to_hz", RATES_HZ)
+@pytest.mark.parametrize("from_hz", RATES_HZ)
+def test_a_chirp_that_both_rates_can_hold_stays_within_a_hundredth(from_hz: int, to_hz: int) -> None:
+    """Up to 80 % of the lower Nyquist frequency, beside the chirp computed at the new rate and beside SciPy's."""
+    top_hz = 0.4 * min(from_hz, to_hz)
+    found = resample(sweep(from_hz, 0, top_hz).astype(np.float32), from_hz, to_hz)
+    inner = slice(len(found) // 20, -len(found) // 20)
+    assert np.abs(found - sweep(to_hz, 0, top_hz))[inner].max() < 0.01
+    ratio = Fraction(to_hz, from_hz)
+    expected = by_scipy(sweep(from_hz, 0, top_hz).astype(np.float32), ratio.numerator, ratio.denominator)
+    np.testing.assert_allclose(found, expected, atol=TOLERANCE)
+
+
+LOWERED = [(high, low) for high in RATES_HZ for low in RATES_HZ if high >= 1.25 * low]
+
+
+@pytest.mark.parametrize(("from_hz", "to_hz"), LOWERED)
+def test_a_chirp_above_the_new_nyquist_frequency_is_40_db_down(from_hz: int, to_hz: int) -> None:
+    """From 1.15 of the new Nyquist frequency on, where the filter's slope ends; picking samples would keep all of it."""
+    chirp_above = sweep(from_hz, 1.15 * to_hz / 2, 0.49 * from_hz)
+    found = resample(chirp_above.astype(np.float32), from_hz, to_hz)
+    inner = found[len(found) // 20 : -len(found) // 20]
+    loudest = max(np.sqrt(np.mean(part**2)) for part in np.array_split(inner, 20))
+    assert 20 * np.log10(loudest / np.sqrt(0.5)) < -40
+    picked = np.interp(np.arange(len(found)) / to_hz, np.arange(len(chirp_above)) / from_hz, chirp_above)
+    assert 20 * np.log10(picked.std() / np.sqrt(0.5)) > -10
+
+
 def test_a_higher_rate_adds_nothing() -> None:
     seconds = np.arange(2000) / 200
     found = resample(np.sin(2 * np.pi * 30 * seconds).astype(np.float32), 200, 1000)

@@ -63,26 +63,44 @@ def test_leads_that_follow_from_others_are_computed_and_said() -> None:
 
 @pytest.mark.parametrize(("gone", "lacking"), [(("V3",), "V3"), (("I", "III"), "I, III, aVR, aVL, aVF")])
 def test_a_lead_that_cannot_be_computed_is_missed(gone: tuple[str, ...], lacking: str) -> None:
-    kept = [name for name in INDEPENDENT_LEADS if name not in gone]
+    sample = recording(tuple(name for name in INDEPENDENT_LEADS if name not in gone))
+    prepared = SPEC.prepare(sample)
+    absent = lacking.split(", ")
+    assert f"{lacking} not recorded: left empty" in prepared.notes
+    assert SPEC.absent(sample) == tuple(absent)
+    for row, name in enumerate(STANDARD_LEADS):
+        assert prepared.values[row].any() == (name not in absent)
     with pytest.raises(SignalError, match=f"the recording lacks {lacking}: received .*allowed: at least 12 of I, II"):
-        SPEC.prepare(recording(tuple(kept)))
+        dataclasses.replace(SPEC, minimum_channels=12).prepare(sample)
 
 
-def test_three_leads_are_refused_unless_the_model_takes_few() -> None:
+def test_few_leads_are_taken_unless_the_model_asks_for_more() -> None:
     sample = recording(("II", "V1", "V5"))
-    with pytest.raises(SignalError, match="received II, V1, V5") as error:
-        SPEC.prepare(sample)
-    assert "secret" not in str(error.value)
-    few = dataclasses.replace(SPEC, minimum_channels=3).prepare(sample)
+    few = SPEC.prepare(sample)
     np.testing.assert_array_equal(few.values[[1, 6, 10]], sample.array)
     assert not few.values[[0, 2, 3, 4, 5, 7, 8, 9, 11]].any()
     assert few.notes == ("I, III, aVR, aVL, aVF, V2, V3, V4, V6 not recorded: left empty",)
-    with pytest.raises(SignalError, match="at least 4"):
+    with pytest.raises(SignalError, match="received II, V1, V5; allowed: at least 4") as error:
         dataclasses.replace(SPEC, minimum_channels=4).prepare(sample)
+    assert "secret" not in str(error.value)
+    for refuse in (SPEC.prepare, SPEC.windows):
+        with pytest.raises(SignalError, match="received X, MLII; allowed: at least 1 of I, II"):
+            refuse(recording(("X", "MLII")))
+
+
+def test_a_lead_of_nothing_but_gaps_is_as_absent_as_one_that_was_not_recorded() -> None:
+    sample = recording(("I", "II", "V1"))
+    array = sample.array.copy()
+    array[1] = np.nan
+    array[2, 1:] = np.nan
+    expected = tuple(name for name in STANDARD_LEADS if name not in ("I", "V1"))
+    assert SPEC.absent(sample.replace(array=array)) == expected
+    assert SPEC.absent(recording()) == ()
+    assert not SPEC.prepare(sample.replace(array=array)).values[[1, 2, 3, 4, 5]].any()
 
 
 def test_short_recordings_are_refused_or_padded_and_masked() -> None:
-    with pytest.raises(SignalError, match="too short: received 2 s; allowed: at least 5 s"):
+    with pytest.raises(SignalError, match="too short: received 2 s; allowed: at least 3 s"):
         SPEC.prepare(recording(n_samples=1000))
     prepared = SPEC.prepare(recording(n_samples=3000))
     assert prepared.values.shape == (12, 5000)

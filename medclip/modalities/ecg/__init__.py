@@ -49,4 +49,5 @@ MODALITY = Modality(
     quality=_quality,
     # ECG reports hardly deny anything, so that a model learns little from a denial (docs/experiments.md).
     default_ensemble="centred",
+    channel_word="lead",
 )

@@ -110,7 +110,7 @@ def test_missing_samples_stay_missing(tmp_path: Path, ending: str) -> None:
 def test_other_programs_read_what_is_written(tmp_path: Path) -> None:
     sample = waveform(walk(2), report="Sinus rhythm", attributes={"sex": "male"})
     for ending in ENDINGS:
-        write(sample, tmp_path / f"a.{ending}")
+        write(sample, tmp_path / f"a.{ending}", overwrite=True)
     record = wfdb.rdrecord(str(tmp_path / "a"))
     np.testing.assert_allclose(record.p_signal.T, sample.array, atol=1e-4)
     assert (record.fs, tuple(record.sig_name), record.units[0]) == (500, STANDARD_LEADS, "mV")
@@ -130,7 +130,7 @@ def test_other_programs_read_what_is_written(tmp_path: Path) -> None:
 def test_nothing_that_identifies_is_written(tmp_path: Path) -> None:
     sample = waveform(walk(3), attributes={"age": 40.0, "sex": "female", "device": "ELI250"})
     for ending in ENDINGS:
-        write(sample, tmp_path / f"a.{ending}")
+        write(sample, tmp_path / f"a.{ending}", overwrite=True)
     for path in tmp_path.iterdir():
         assert b"SECRET" not in path.read_bytes()
 
@@ -163,7 +163,28 @@ def test_an_amplitude_that_is_not_calibrated_stays_so(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="is not calibrated"):
             write(sample, tmp_path / f"a.{ending}")
     for ending in ("csv", "npz"):
-        write(sample, tmp_path / f"a.{ending}")
+        write(sample, tmp_path / f"a.{ending}", overwrite=True)
         back = medclip.read(tmp_path / f"a.{ending}")
         np.testing.assert_array_equal(back.array, sample.array)
         assert back.attributes == {"amplitude_is_calibrated": False}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_what_is_there_is_replaced_only_on_request(tmp_path: Path, ending: str) -> None:
+    target = tmp_path / f"r.{ending}"
+    first, second = waveform(walk(1)), waveform(walk(2))
+    write(first, target)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(OutputError, match=f"r.{ending} exists already. Choose another name, or say overwrite=True"):
+        write(second, target)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    write(second, target, overwrite=True)
+    np.testing.assert_allclose(medclip.read(target).array, second.array, atol=1e-3)
+
+
+@pytest.mark.parametrize(("ending", "beside"), [("hea", "dat"), ("csv", "json"), ("npz", "json")])
+def test_the_second_file_is_as_safe_as_the_first(tmp_path: Path, ending: str, beside: str) -> None:
+    (tmp_path / f"r.{beside}").write_text("of another program")
+    with pytest.raises(OutputError, match=f"r.{beside} exists already"):
+        write(waveform(walk(1)), tmp_path / f"r.{ending}")
+    assert [path.name for path in tmp_path.iterdir()] == [f"r.{beside}"]

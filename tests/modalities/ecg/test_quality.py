@@ -147,6 +147,34 @@ def test_noise_and_hum() -> None:
     assert "mains" not in kinds(simulate_ecg(["PACE"], seed=1))
 
 
+@pytest.mark.parametrize("leads", [slice(None), slice(0, 1)])
+def test_nothing_but_noise_cannot_be_judged(leads: slice) -> None:
+    sound = simulate_ecg([], seed=1)
+    names = sound.channel_names[leads]
+    noise = np.random.default_rng(0).normal(0, 0.3, (len(names), 5000)).astype(np.float32)
+    (issue,) = (
+        issue for issue in sound.replace(array=noise, channel_names=names).quality() if issue.severity == "unusable"
+    )
+    assert issue.kind == "noise"
+    # A heart among noise, and one lead of noise beside others, are worth a warning only.
+    heart = kinds(sound.replace(array=sound.array[leads] + noise / 5, channel_names=names))
+    assert heart["noise"].severity == "warning"
+    if len(names) > 1:
+        beside = sound.array.copy()
+        beside[3] = noise[3]
+        assert kinds(sound.replace(array=beside))["noise"].where == ("aVR",)
+
+
+@pytest.mark.parametrize(("flat_s", "severity"), [(5.1, "unusable"), (4.9, "warning")])
+def test_all_leads_still_for_half_of_the_time_cannot_be_judged(flat_s: float, severity: str) -> None:
+    sound = simulate_ecg([], seed=1)
+    array = sound.array.copy()
+    array[:, : round(flat_s * 500)] = 0
+    assert kinds(sound.replace(array=array))["flat"].severity == severity
+    array[4] = sound.array[4]
+    assert kinds(sound.replace(array=array))["flat"].severity == "warning"
+
+
 def test_hum_at_one_electrode_names_it() -> None:
     time_s = np.arange(5000) / 500
     hum = (0.1 * np.sin(2 * np.pi * 50 * time_s)).astype(np.float32)

@@ -1,0 +1,145 @@
+"""``medclip map FILE... --model BUNDLE --labels LABEL_SET --out DIR``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from medclip.cli.arguments import Parser, add_model, add_prompts
+from medclip.core.one_line import one_line
+
+if TYPE_CHECKING:
+    from medclip.core.finding_map import FindingMap
+    from medclip.core.label_set import LabelSet
+    from medclip.core.modality import MapWriter
+    from medclip.core.sample import Sample
+    from medclip.zeroshot.model import Model
+
+__all__ = ["main"]
+
+_PICTURE = "png"
+_SHOWN = 3
+
+
+def main(given: Sequence[str]) -> int:
+    """Write maps of findings; a file that cannot be used is reported and the others are still answered."""
+    args = _parser().parse_args(given[1:])
+
+    from medclip.core.errors import MedclipError
+    from medclip.data.access import read
+    from medclip.zeroshot.findings import RESEARCH_USE
+    from medclip.zeroshot.model import load
+
+    model = load(args.model, device=args.device)
+    labels = model.label_set(args.labels)
+    model.prompt_set(labels, args.prompts)
+    writers = _writers(labels.modality, args.format)
+    _check_findings(labels, args.findings)
+    n_failed = 0
+    for path in args.files:
+        try:
+            sample = read(path)
+            made = list(_written(model, labels, sample, path, writers, args.findings, args.prompts, args.out))
+        except MedclipError as error:
+            n_failed += 1
+            name = one_line(str(path))
+            if sys.stderr is not None:
+                message = str(error)
+                print(f"medclip: {message if name in message else f'{name}: {message}'}", file=sys.stderr)
+            continue
+        print("\n".join([one_line(str(path)), *made, ""]))
+    if n_failed < len(args.files):
+        print(f"A map shows what a score rests on, which is not always where the disease is.\n{RESEARCH_USE}")
+    return 2 if n_failed else 0
+
+
+def _writers(modality: str, wanted: Sequence[str]) -> Mapping[str, MapWriter | None]:
+    from medclip.core.errors import InputError
+    from medclip.core.modality import find_modality
+
+    known: dict[str, MapWriter | None] = {_PICTURE: None, **find_modality(modality).map_writers()}
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise InputError("maps are not written in this format", received=unknown, allowed=known)
+    return {name: known[name] for name in wanted}
+
+
+def _check_findings(labels: LabelSet, findings: Sequence[str] | None) -> None:
+    """Say it once, before anything is read."""
+    from medclip.core.errors import LabelError
+
+    unknown = [code for code in findings or () if code not in labels.codes]
+    if unknown:
+        raise LabelError(f"findings are not in label set {labels.name}", received=unknown, allowed=labels.codes)
+
+
+def _written(
+    model: Model,
+    labels: LabelSet,
+    sample: Sample,
+    path: Path,
+    writers: Mapping[str, MapWriter | None],
+    codes: Sequence[str] | None,
+    prompts: str | None,
+    folder: Path,
+) -> Iterator[str]:
+    """Write the maps of one file, and say of each where it is highest."""
+    findings = model.diagnose(sample, labels=labels, prompts=prompts)
+    scores = {entry.code: entry.score for entry in findings.scores}
+    chosen = codes or [entry.code for entry in findings.scores if entry.polarity == "abnormal"][:_SHOWN]
+    for found in model.maps(sample, chosen, labels=labels, prompts=prompts):
+        stem = f"{path.stem}-{''.join(letter if letter.isalnum() else '_' for letter in found.code)}"
+        for name, writer in writers.items():
+            target = folder / f"{stem}{'' if name in (_PICTURE, 'nifti') else f'-{name}'}"
+            if writer is None:
+                target = target.with_name(f"{target.name}.png")
+                _draw(found, sample, scores[found.code], target)
+            else:
+                target = target.with_name(f"{target.name}{writer.suffix}")
+                writer.write(found, sample, path, target)
+            yield f"  {found.name}: score {scores[found.code]:.2f}, {_place(found, sample)}; {one_line(str(target))}"
+
+
+def _draw(found: FindingMap, sample: Sample, score: float, target: Path) -> None:
+    from medclip.core.files import write_whole
+
+    figure = sample.plot(findings=[(found.name, score)], heat=found.values)
+    with write_whole(target) as temporary:
+        figure.savefig(temporary, format="png")
+
+
+def _place(found: FindingMap, sample: Sample) -> str:
+    at = ", ".join(str(index + 1) for index in found.peak)
+    of = " x ".join(map(str, sample.array.shape))
+    return f"highest at {at} of {of}"
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="medclip map",
+        description="Show where in an image a finding is seen. Research use only.\n"
+        "A file that cannot be used is reported, and the others are still answered; the exit code is then 2.",
+        example="medclip map chest.dcm --model BUNDLE --labels chexpert --findings Edema --out maps",
+    )
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="images: files, folders or archives")
+    add_model(parser)
+    parser.add_argument(
+        "--labels", metavar="NAME", help="label set, see medclip data labels; default: the only one of the bundle"
+    )
+    add_prompts(parser)
+    parser.add_argument(
+        "--findings", nargs="+", metavar="CODE", help=f"codes of the label set; default: the {_SHOWN} highest scores"
+    )
+    parser.add_argument(
+        "--format",
+        nargs="+",
+        default=[_PICTURE],
+        metavar="NAME",
+        help="png (default), and what the kind of image allows: nifti, dicom-parametric, dicom-seg. DICOM objects name "
+        "the patient as their source does",
+    )
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the maps; made if needed")
+    parser.add_argument("--device", default="cpu", help="where to compute; default: cpu")
+    return parser
