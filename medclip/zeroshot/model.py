@@ -274,7 +274,9 @@ class Model:
         labels = labels if isinstance(labels, LabelSet) else self.label_set(labels)
         if labels.modality != sample.modality:
             raise LabelError(
-                f"label set {labels.name} is for another kind of data", received=sample.modality, allowed=labels.modality
+                f"label set {labels.name} is for another kind of data",
+                received=sample.modality,
+                allowed=labels.modality,
             )
         unknown = [code for code in findings if code not in labels.codes]
         if unknown:
