@@ -96,10 +96,8 @@ class VolumeSpec:
         """Return one window that holds all of it: there is no time to divide.
 
         Raises:
-            SignalError: As ``prepare``, from what is known without the values.
             ConfigError: ``overlap`` or ``at_most`` is out of range.
         """
-        self._check(sample)
         return whole(sample, lambda: self.prepare(sample), overlap=overlap, at_most=at_most)
 
     def absent(self, sample: Sample) -> tuple[str, ...]:
