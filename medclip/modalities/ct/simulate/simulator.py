@@ -12,7 +12,7 @@ from medclip.modalities.ct.simulate.phrases import PHRASES
 from medclip.modalities.imaging.phantom.cohort import Description
 from medclip.modalities.imaging.phantom.grid import Grid
 from medclip.modalities.imaging.phantom.keys import RecordKey, checked_seed
-from medclip.modalities.imaging.phantom.lesions import nodule_geometry
+from medclip.modalities.imaging.phantom.lesions import nodule_radius_mm
 from medclip.modalities.imaging.phantom.scene import Scene, draw_scene
 from medclip.modalities.imaging.phantom.volume import render
 from medclip.modalities.imaging.phantom.wording import write_report
@@ -132,9 +132,7 @@ def _scene(key: RecordKey, findings: Collection[str] | None) -> Scene:
 def _describe(scene: Scene) -> Description:
     present = {lesion.kind for lesion in scene.disease}
     nodule = scene.lesion("nodule")
-    sizes = {}
-    if nodule is not None:
-        sizes["nodule"] = 2 * nodule_geometry(nodule, scene.anatomy, scene.key.patient_stream(13)).radius_mm
+    sizes = {} if nodule is None else {"nodule": 2 * nodule_radius_mm(nodule)}
     return Description(
         record_id=scene.key.record_id,
         report=write_report(scene.disease, sizes, PHRASES, scene.key.record_stream(2)),

@@ -9,7 +9,7 @@ from medclip.core.sample import Sample
 from medclip.modalities.cxr.simulate.phrases import PHRASES
 from medclip.modalities.imaging.phantom.cohort import Description
 from medclip.modalities.imaging.phantom.keys import RecordKey, checked_seed
-from medclip.modalities.imaging.phantom.lesions import nodule_geometry
+from medclip.modalities.imaging.phantom.lesions import nodule_radius_mm
 from medclip.modalities.imaging.phantom.radiograph import (
     View,
     attenuation_per_mm,
@@ -134,9 +134,7 @@ def _describe(scene: Scene, view: str) -> Description:
     present = {lesion.kind for lesion in scene.disease}
     labels = {_NORMAL: float(not present)} | {code: float(kind in present) for code, kind in _KINDS.items()}
     nodule = scene.lesion("nodule")
-    sizes = {}
-    if nodule is not None:
-        sizes["nodule"] = 2 * nodule_geometry(nodule, scene.anatomy, scene.key.patient_stream(13)).radius_mm
+    sizes = {} if nodule is None else {"nodule": 2 * nodule_radius_mm(nodule)}
     anatomy = scene.anatomy
     return Description(
         record_id=f"{scene.key.record_id}-{view}",

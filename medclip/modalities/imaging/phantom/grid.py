@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -67,6 +68,23 @@ class Grid:
     def softness_mm(self) -> float:
         """Width of the edge of a shape: the mean size of a voxel, for the partial volume effect."""
         return float(np.mean(self.spacing_mm))
+
+    def box(
+        self, low_mm: Sequence[float] | np.ndarray, high_mm: Sequence[float] | np.ndarray
+    ) -> tuple[tuple[slice, slice, slice], Grid] | None:
+        """Return the part between two corners, as slices and as a grid of its own; None if there is none."""
+        parts, shape, centre = [], [], []
+        for axis in range(3):
+            places = self.axis(axis)
+            start, stop = np.searchsorted(places, (low_mm[axis], high_mm[axis]))
+            if start == stop:
+                return None
+            parts.append(slice(int(start), int(stop)))
+            shape.append(int(stop - start))
+            centre.append(float(places[start] + places[stop - 1]) / 2)
+        return (parts[0], parts[1], parts[2]), Grid(
+            (shape[0], shape[1], shape[2]), self.spacing_mm, (centre[0], centre[1], centre[2])
+        )
 
     @property
     def origin_mm(self) -> tuple[float, float, float]:

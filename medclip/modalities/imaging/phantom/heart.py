@@ -9,7 +9,16 @@ import numpy as np
 from medclip.modalities.imaging.phantom.anatomy import Anatomy
 from medclip.modalities.imaging.phantom.chest import spine_shift
 
-__all__ = ["Heart", "aorta_points", "aortic_calcium", "coronary_calcium", "heart_of", "pulmonary_trunks"]
+__all__ = ["CHAMBERS", "Heart", "aorta_points", "aortic_calcium", "coronary_calcium", "heart_of", "pulmonary_trunks"]
+
+
+CHAMBERS = (
+    ((0.42, -0.10, 0.30), (0.42, 0.42, 0.42)),
+    ((0.25, -0.10, -0.50), (0.55, 0.50, 0.30)),
+    ((-0.45, 0.25, 0.35), (0.38, 0.45, 0.42)),
+    ((-0.50, 0.00, -0.40), (0.36, 0.45, 0.38)),
+)
+"""Left and right ventricle, left and right atrium: middle and semi-axes, as shares of the heart's semi-axes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +34,12 @@ class Heart:
     centre_mm: np.ndarray
     semi_axes_mm: np.ndarray
     rotation: np.ndarray
+
+    @property
+    def reach_mm(self) -> np.ndarray:
+        """Half of its extent along z, y and x."""
+        reach: np.ndarray = np.linalg.norm(self.rotation.T * self.semi_axes_mm, axis=1)
+        return reach
 
     def point(self, along: float, across: float, over: float) -> np.ndarray:
         """Return a point given in semi-axes, as (z, y, x) in mm."""
@@ -59,7 +74,7 @@ def aorta_points(anatomy: Anatomy) -> np.ndarray:
     return _rounded(np.array([*ascending, *arch, *descending]))
 
 
-def pulmonary_trunks(anatomy: Anatomy) -> list[np.ndarray]:
+def pulmonary_trunks() -> list[np.ndarray]:
     """Return the middle lines of the pulmonary trunk with both main arteries, and of the superior vena cava."""
     trunk = np.array([[-10.0, -35.0, 18.0], [22.0, -20.0, 22.0], [30.0, 5.0, 24.0]])
     left = np.array([[30.0, 0.0, 22.0], [34.0, 14.0, 40.0], [20.0, 26.0, 48.0], [-10.0, 30.0, 50.0]])
@@ -81,8 +96,8 @@ def aortic_calcium(anatomy: Anatomy, extent: float, random: np.random.Generator)
     for number, start in enumerate(starts):
         angle = np.pi / 2 if number == 0 else random.uniform(0, 2 * np.pi)
         sector = angle + np.linspace(-0.9, 0.9, 9) * random.uniform(0.6, 1.2)
-        for place in range(start, min(start + 3 + int(random.integers(0, 4)), len(line))):
-            points.append(line[place] + anatomy.aorta_mm * _ring(along[place], sector))
+        places = range(start, min(start + 3 + int(random.integers(0, 4)), len(line)))
+        points += [line[place] + anatomy.aorta_mm * _ring(along[place], sector) for place in places]
     return np.concatenate(points)
 
 

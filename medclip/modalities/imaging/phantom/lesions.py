@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -12,7 +12,15 @@ from medclip.modalities.imaging.phantom.disease import Lesion
 from medclip.modalities.imaging.phantom.grid import Grid
 from medclip.modalities.imaging.phantom.shapes import ellipsoid, inside, smooth_noise
 
-__all__ = ["bullae", "consolidation", "effusion", "heart_ratio", "nodule", "nodule_geometry", "pneumothorax_gap"]
+__all__ = [
+    "bullae",
+    "consolidation",
+    "effusion",
+    "heart_ratio",
+    "nodule_geometry",
+    "nodule_radius_mm",
+    "pneumothorax_gap",
+]
 
 # Middle of each lobe in half widths, half depths and lung heights: x to the patient's left, y to the back, z up.
 _LOBE_MIDDLES = {
@@ -23,14 +31,6 @@ _LOBE_MIDDLES = {
     "left lower lobe": (0.64, 0.42, -0.42),
 }
 _NODULE_RADIUS_MM = (7.5, 15.0)
-
-
-@dataclass(frozen=True)
-class Ball:
-    """Centre as (z, y, x) and radius of a round lesion, in mm."""
-
-    centre_mm: tuple[float, float, float]
-    radius_mm: float
 
 
 def heart_ratio(lesion: Lesion) -> float:
@@ -72,10 +72,8 @@ def pneumothorax_gap(lesion: Lesion, anatomy: Anatomy, grid: Grid) -> np.ndarray
     """Distance between lung and chest wall in mm, a plane that broadcasts to the grid; 0 on the other side."""
     widest = 20.0 + 34.0 * lesion.extent
     is_side = (grid.x > 0) if lesion.side == "left" else (grid.x < 0)
-    if anatomy.posture == "supine":
-        shape = _rise((20.0 - grid.y) / 90.0)
-    else:
-        shape = 0.2 + 0.8 * _rise((grid.z + 60.0) / 120.0)
+    is_supine = anatomy.posture == "supine"
+    shape = _rise((20.0 - grid.y) / 90.0) if is_supine else 0.2 + 0.8 * _rise((grid.z + 60.0) / 120.0)
     gap: np.ndarray = (widest * shape * is_side).astype(np.float32)
     return gap
 
@@ -92,16 +90,16 @@ def consolidation(
     return inside(np.maximum(distance, _outside_lobe(lesion.lobe, anatomy, grid)), grid), centre
 
 
-def nodule_geometry(lesion: Lesion, anatomy: Anatomy, random: np.random.Generator) -> Ball:
-    """Draw centre and radius of a nodule."""
+def nodule_radius_mm(lesion: Lesion) -> float:
+    """Radius of a nodule: at most 15 mm, beyond which it would be a mass."""
     smallest, largest = _NODULE_RADIUS_MM
+    return smallest + (largest - smallest) * lesion.extent
+
+
+def nodule_geometry(lesion: Lesion, anatomy: Anatomy, random: np.random.Generator) -> tuple[np.ndarray, float]:
+    """Draw the centre (z, y, x) of a nodule, and return it with its radius; both in mm."""
     centre = _lobe_centre(lesion.lobe, anatomy, random, spread_mm=11.0)
-    return Ball(centre, smallest + (largest - smallest) * lesion.extent)
-
-
-def nodule(ball: Ball, grid: Grid) -> np.ndarray:
-    """Shares of a round nodule."""
-    return inside(ellipsoid(grid, np.array(ball.centre_mm), np.full(3, ball.radius_mm)), grid)
+    return np.array(centre), nodule_radius_mm(lesion)
 
 
 def bullae(lesion: Lesion, anatomy: Anatomy, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -131,12 +129,13 @@ def _lobe_centre(
 def _outside_lobe(lobe: str, anatomy: Anatomy, grid: Grid) -> np.ndarray:
     """Distance to the fissures that bound a lobe, negative inside it."""
     oblique = is_lower_lobe(anatomy, grid)
-    if lobe.endswith("lower lobe"):
-        return oblique
-    horizontal = grid.z + 8.0 + 0.0 * grid.y
-    if lobe == "right upper lobe":
-        return np.maximum(-oblique, -horizontal)
-    return np.maximum(-oblique, horizontal) if lobe == "right middle lobe" else -oblique
+    horizontal = grid.z + np.float32(8.0)
+    outside: Mapping[str, np.ndarray] = {
+        "right upper lobe": np.maximum(-oblique, -horizontal),
+        "right middle lobe": np.maximum(-oblique, horizontal),
+        "left upper lobe": -oblique,
+    }
+    return outside.get(lobe, oblique)
 
 
 def _rise(place: np.ndarray) -> np.ndarray:

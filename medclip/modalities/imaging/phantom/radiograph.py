@@ -1,8 +1,8 @@
 """A radiograph of a phantom: line integrals of attenuation, scatter, noise, and the usual logarithmic display.
 
-Beer and Lambert: what arrives behind the patient is exp(-integral of attenuation). Attenuation of water at the effective
-energy of a chest radiograph (60 keV), 0.0206 per mm, and the ratio of bone to water are those of the NIST tables (J. H.
-Hubbell and S. M. Seltzer, NISTIR 5632, 1995).
+Beer and Lambert: what arrives behind the patient is exp(-integral of attenuation). Attenuation of water at the
+effective energy of a chest radiograph (60 keV), 0.0206 per mm, is that of the NIST tables (J. H. Hubbell and S. M.
+Seltzer, NISTIR 5632, 1995).
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import numpy as np
 
 from medclip.modalities.imaging.phantom.grid import Grid
 
-__all__ = ["ellipsoid", "inside", "paint", "polyline", "smooth_noise", "stamp"]
+__all__ = ["ellipsoid", "ellipsoid_share", "inside", "paint", "polyline", "smooth_noise", "stamp"]
 
 
 def inside(distance_mm: np.ndarray, grid: Grid) -> np.ndarray:
@@ -51,7 +51,24 @@ def ellipsoid(
     np.sqrt(square, out=square)
     square -= 1.0
     square *= np.float32(np.prod(semi_axes_mm) ** (1 / 3))
-    return square
+    distance: np.ndarray = square
+    return distance
+
+
+def ellipsoid_share(
+    grid: Grid, centre_mm: np.ndarray, semi_axes_mm: np.ndarray, rotation: np.ndarray | None = None
+) -> tuple[tuple[slice, slice, slice], np.ndarray] | None:
+    """Share of each voxel inside an ellipsoid, and where in the grid it lies; None outside the grid.
+
+    The arguments are those of ``ellipsoid``; only the voxels around the ellipsoid are computed.
+    """
+    reach = np.linalg.norm((np.eye(3) if rotation is None else rotation).T * semi_axes_mm, axis=1)
+    reach = reach * 1.05 + 2 * max(grid.spacing_mm)
+    found = grid.box(centre_mm - reach, centre_mm + reach)
+    if found is None:
+        return None
+    place, part = found
+    return place, inside(ellipsoid(part, centre_mm, semi_axes_mm, rotation), part)
 
 
 def polyline(points_mm: np.ndarray, step_mm: float) -> np.ndarray:
@@ -72,9 +89,17 @@ def stamp(share: np.ndarray, grid: Grid, points_mm: np.ndarray, radius_mm: np.nd
     """
     radii = np.broadcast_to(np.asarray(radius_mm, np.float32), (len(points_mm),))
     soft = np.float32(grid.softness_mm)
+    reach_mm = max(float(radii.max(initial=0.0)), 0.5 * grid.softness_mm) + 0.5 * grid.softness_mm
+    is_near = np.ones(len(points_mm), np.bool_)
+    for axis in range(3):
+        places = grid.axis(axis)
+        is_near &= (points_mm[:, axis] > places[0] - reach_mm) & (points_mm[:, axis] < places[-1] + reach_mm)
+    if not is_near.any():
+        return
+    points_mm, radii = points_mm[is_near], radii[is_near]
     drawn = np.maximum(radii, np.float32(0.5) * soft)
     amplitude = np.minimum(1.0, (radii / drawn) ** 2)
-    square, index = _neighbours(grid, points_mm, reach_mm=float(drawn.max(initial=0.0) + 0.5 * soft))
+    square, index = _neighbours(grid, points_mm, reach_mm=reach_mm)
     near = square < ((drawn + np.float32(0.5) * soft) ** 2)[:, None]
     ball = np.broadcast_to(np.arange(len(points_mm))[:, None], near.shape)[near]
     filled = np.minimum((drawn[ball] - np.sqrt(square[near])) / soft + np.float32(0.5), np.float32(1.0))
@@ -103,8 +128,9 @@ def smooth_noise(grid: Grid, random: np.random.Generator, *, scale_mm: float) ->
     for axis in range(3):
         weights = _linear_weights(grid.axis(axis), 24, scale_mm)
         result = np.moveaxis(np.tensordot(weights, result, axes=(1, axis)), 0, axis)
-    noise: np.ndarray = np.ascontiguousarray(result) * np.float32(1.8)
-    return noise
+    result = np.ascontiguousarray(result)
+    result *= np.float32(1.8)
+    return result
 
 
 def _linear_weights(coordinates_mm: np.ndarray, n_nodes: int, scale_mm: float) -> np.ndarray:

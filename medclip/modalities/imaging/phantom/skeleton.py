@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from medclip.modalities.imaging.phantom.anatomy import Anatomy
 from medclip.modalities.imaging.phantom.chest import CAGE_POWER, cage_profile, spine_shift
 from medclip.modalities.imaging.phantom.grid import Grid
+from medclip.modalities.imaging.phantom.shapes import polyline
 
-__all__ = ["Bone", "bones", "spine_distance", "vertebra_phase"]
+__all__ = ["Bone", "bones", "spine_box", "spine_distance", "vertebra_phase"]
 
-Bone = tuple[np.ndarray, float]
-"""Points ``(n, 3)`` as (z, y, x) in mm, and the radius of the bone."""
+
+class Bone(NamedTuple):
+    """A bone as balls of one size.
+
+    Args:
+        points_mm: ``(n, 3)`` as (z, y, x).
+        radius_mm: Radius of the balls.
+    """
+
+    points_mm: np.ndarray
+    radius_mm: float
+
 
 _VERTEBRA_MM = 24.0
 _N_RIBS = 11
@@ -21,9 +34,9 @@ def bones(anatomy: Anatomy, step_mm: float) -> list[Bone]:
     """Return all bones but the spine, with points about ``step_mm`` apart."""
     found: list[Bone] = []
     for side in (-1.0, 1.0):
-        found += [(_rib(anatomy, number, side, step_mm), 5.0) for number in range(_N_RIBS)]
+        found += [Bone(_rib(anatomy, number, side, step_mm), 5.0) for number in range(_N_RIBS)]
         found += _shoulder(anatomy, side, step_mm)
-    return [*found, (_sternum(anatomy, step_mm), 7.0), (_spinous_processes(anatomy), 5.0)]
+    return [*found, Bone(_sternum(anatomy, step_mm), 7.0), Bone(_spinous_processes(anatomy), 5.0)]
 
 
 def spine_distance(anatomy: Anatomy, grid: Grid) -> np.ndarray:
@@ -33,6 +46,14 @@ def spine_distance(anatomy: Anatomy, grid: Grid) -> np.ndarray:
     distance: np.ndarray = np.sqrt(((grid.y - y) * 1.15) ** 2 + (grid.x - x) ** 2)
     distance -= radius.astype(np.float32)
     return distance
+
+
+def spine_box(anatomy: Anatomy, grid: Grid) -> tuple[tuple[slice, slice, slice], Grid] | None:
+    """Return the part of a grid around the vertebral bodies."""
+    y, _ = spine_shift(anatomy, grid.axis(0))
+    margin = 22.0 + 2 * max(grid.spacing_mm)
+    reach = abs(anatomy.scoliosis_mm) + margin
+    return grid.box((-np.inf, y.min() - margin, -reach), (np.inf, y.max() + margin, reach))
 
 
 def vertebra_phase(z_mm: np.ndarray) -> np.ndarray:
@@ -79,10 +100,10 @@ def _shoulder(anatomy: Anatomy, side: float, step_mm: float) -> list[Bone]:
         ]
     )
     return [
-        (_line(clavicle, step_mm), 5.5),
-        (_sheet(blade, max(step_mm, 3.0)), 2.5),
-        (joint[None, :], 22.0),
-        (_line(np.stack([joint, hand]), step_mm), 11.0),
+        Bone(polyline(clavicle, step_mm), 5.5),
+        Bone(_sheet(blade, max(step_mm, 3.0)), 2.5),
+        Bone(joint[None, :], 22.0),
+        Bone(polyline(np.stack([joint, hand]), step_mm), 11.0),
     ]
 
 
@@ -99,12 +120,6 @@ def _spinous_processes(anatomy: Anatomy) -> np.ndarray:
     rows = [np.stack([z - 0.5 * away, y + 26.0 + away, x], axis=1) for away in (0.0, 7.0, 14.0)]
     wings = [np.stack([z, y + 24.0, x + out], axis=1) for out in (-26.0, -18.0, -11.0, 11.0, 18.0, 26.0)]
     return np.concatenate(rows + wings)
-
-
-def _line(corners: np.ndarray, step_mm: float) -> np.ndarray:
-    lengths = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(corners, axis=0), axis=1))])
-    places = np.linspace(0.0, lengths[-1], int(lengths[-1] / step_mm) + 2)
-    return np.stack([np.interp(places, lengths, corners[:, axis]) for axis in range(3)], axis=1)
 
 
 def _sheet(triangle: np.ndarray, step_mm: float) -> np.ndarray:
