@@ -50,11 +50,12 @@ def paint_bones(canvas: Canvas) -> None:
         values = (marrow * (1 - is_disc) + HOUNSFIELD["disc"] * is_disc).astype(np.float32)
         paint(canvas.hounsfield[place], inside(spine_distance(anatomy, part), part), values)
     outer, inner = np.zeros(grid.shape, np.float32), np.zeros(grid.shape, np.float32)
-    skeleton = bones(anatomy, max(2.0, 0.7 * grid.softness_mm))
+    skeleton = bones(anatomy, max(2.0, 0.9 * grid.softness_mm))
     for radius in sorted({bone.radius_mm for bone in skeleton}):
         points = np.concatenate([bone.points_mm for bone in skeleton if bone.radius_mm == radius])
         stamp(outer, grid, points, radius)
-        if radius > 1.5 * _CORTEX_MM:
+        # Marrow that no voxel could show is left out.
+        if radius - _CORTEX_MM > 0.7 * grid.softness_mm:
             stamp(inner, grid, points, radius - _CORTEX_MM)
     paint(canvas.hounsfield, outer, HOUNSFIELD["bone"])
     paint(canvas.hounsfield, inner, marrow)
