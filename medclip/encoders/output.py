@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["EncoderOutput", "masked_mean", "token_mask", "without_padding"]
+__all__ = ["EncoderOutput", "fill_up", "masked_mean", "token_grid", "token_mask", "without_padding"]
+
+_MAX_POOL = {1: functional.max_pool1d, 2: functional.max_pool2d, 3: functional.max_pool3d}
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +49,8 @@ def without_padding(x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | No
     """Set what is padding to zero, so that no encoder depends on what lies there.
 
     Args:
-        x: ``(B, C, n_samples)``.
-        mask: ``(B, n_samples)`` bool, False where padded.
+        x: ``(B, C, *spatial)``.
+        mask: ``(B, *spatial)`` bool, False where padded.
 
     Returns:
         The input, and the mask, or None in its place if nothing is padding.
@@ -57,13 +60,40 @@ def without_padding(x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | No
     return x.masked_fill(~mask[:, None], 0.0), mask
 
 
-def token_mask(mask: Tensor | None, samples_per_token: int) -> Tensor | None:
-    """Reduce a mask over samples ``(B, n_samples)`` to tokens ``(B, ceil(n_samples / samples_per_token))``.
+def token_mask(mask: Tensor | None, per_token: int | Sequence[int]) -> Tensor | None:
+    """Bring a mask of samples, pixels or voxels down to tokens.
 
-    A token is real if any sample below it is. A recording without any real sample, one that a study lacks, counts as
-    wholly real: attention over nothing would be NaN and spoil the gradients of the others.
+    Args:
+        mask: ``(B, *spatial)`` bool, False where padded.
+        per_token: Places along each axis that one token stands for.
+
+    Returns:
+        ``(B, T)`` with ``ceil(n / per_token)`` tokens along each axis, first axis slowest. A token is real if any place
+        below it is. A recording without any real place, one that a study lacks, counts as wholly real: attention over
+        nothing would be NaN and spoil the gradients of the others.
     """
     if mask is None:
         return None
-    real = functional.max_pool1d(mask[:, None].float(), samples_per_token, ceil_mode=True)[:, 0] > 0
+    size = (per_token,) * (mask.ndim - 1) if isinstance(per_token, int) else tuple(per_token)
+    pooled = _MAX_POOL[mask.ndim - 1](mask[:, None].float(), size, ceil_mode=True)
+    real = pooled.flatten(1) > 0
     return real | ~real.any(dim=1, keepdim=True)
+
+
+def token_grid(spatial: Sequence[int], per_token: int | Sequence[int]) -> tuple[int, ...]:
+    """How many tokens lie along each axis when the last one of an axis may be partly empty.
+
+    >>> token_grid((100, 32), 16)
+    (7, 2)
+    """
+    sizes = [per_token] * len(spatial) if isinstance(per_token, int) else list(per_token)
+    return tuple(-(-n // size) for n, size in zip(spatial, sizes, strict=True))
+
+
+def fill_up(x: Tensor, multiple: int | Sequence[int]) -> Tensor:
+    """Append zeros at the end of each spatial axis of ``(B, C, *spatial)`` until it is a multiple."""
+    sizes = [multiple] * (x.ndim - 2) if isinstance(multiple, int) else list(multiple)
+    rest = [-n % size for n, size in zip(x.shape[2:], sizes, strict=True)]
+    if not any(rest):
+        return x
+    return functional.pad(x, [value for n in reversed(rest) for value in (0, n)])

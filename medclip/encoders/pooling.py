@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -18,12 +19,19 @@ Pooling = Literal["attention", "mean", "mean_max"]
 Positions = Literal["interpolated", "relative", "none"]
 
 
+Grid = tuple[int, ...] | None
+
+
 class MeanPool(nn.Module):
     """Average of the real tokens."""
 
-    def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, mask: Tensor | None = None, grid: Grid = None) -> Tensor:
         """Reduce ``(B, T, D)`` to ``(B, D)``."""
         return masked_mean(tokens, mask)
+
+    def local(self, tokens: Tensor, grid: Grid = None) -> Tensor:
+        """Return the tokens themselves: the pooled vector is their average."""
+        return tokens
 
 
 class MeanMaxPool(nn.Module):
@@ -37,10 +45,15 @@ class MeanMaxPool(nn.Module):
         super().__init__()
         self.mix = nn.Linear(2 * dim, dim)
 
-    def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, mask: Tensor | None = None, grid: Grid = None) -> Tensor:
         """Reduce ``(B, T, D)`` to ``(B, D)``; tokens where ``mask`` is False are not seen."""
         seen = tokens if mask is None else tokens.masked_fill(~mask[..., None], -torch.inf)
         mixed: Tensor = self.mix(torch.cat([masked_mean(tokens, mask), seen.amax(dim=1)], dim=-1))
+        return mixed
+
+    def local(self, tokens: Tensor, grid: Grid = None) -> Tensor:
+        """What each token would be as the only one of its recording, ``(B, T, D)``."""
+        mixed: Tensor = self.mix(torch.cat([tokens, tokens], dim=-1))
         return mixed
 
 
@@ -54,15 +67,20 @@ class AttentionPool(nn.Module):
         n_heads: Attention heads; ``dim`` must be divisible by it.
         positions: ``interpolated`` learned positions, ``relative`` rotations of the keys around the middle of the
             recording, or ``none``.
-        n_positions: Length that interpolated positions are learned at (MERL: 313 tokens for 5000 samples). The mean
-            token has a position of its own.
+        n_positions: Tokens along each axis that interpolated positions are learned at (MERL: 313 tokens for 5000
+            samples). The mean token has a position of its own.
 
     Raises:
-        ConfigError: ``dim`` cannot be divided among the heads.
+        ConfigError: ``dim`` cannot be divided among the heads, or relative positions are asked for on several axes.
     """
 
     def __init__(
-        self, dim: int, *, n_heads: int = 4, positions: Positions = "interpolated", n_positions: int = 313
+        self,
+        dim: int,
+        *,
+        n_heads: int = 4,
+        positions: Positions = "interpolated",
+        n_positions: int | Sequence[int] = 313,
     ) -> None:
         super().__init__()
         if dim % (2 * n_heads):
@@ -71,6 +89,8 @@ class AttentionPool(nn.Module):
                 received=f"dim {dim}, {n_heads} heads",
                 allowed="dim divisible by 2 x n_heads",
             )
+        if positions == "relative" and not isinstance(n_positions, int) and len(n_positions) > 1:
+            raise ConfigError("relative positions are for one axis", allowed="interpolated, none")
         self.n_heads = n_heads
         self.positions = positions
         self.query = nn.Linear(dim, dim)
@@ -80,12 +100,16 @@ class AttentionPool(nn.Module):
         self.table = InterpolatedPositions(n_positions, dim) if positions == "interpolated" else None
         self.mean_position = InterpolatedPositions(1, dim) if positions == "interpolated" else None
 
-    def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Reduce ``(B, T, D)`` to ``(B, D)``; tokens where ``mask`` is False are not seen."""
+    def forward(self, tokens: Tensor, mask: Tensor | None = None, grid: Grid = None) -> Tensor:
+        """Reduce ``(B, T, D)`` to ``(B, D)``; tokens where ``mask`` is False are not seen.
+
+        ``grid`` says how the T tokens lie along the axes; None for one axis.
+        """
         n_batch, n_tokens, dim = tokens.shape
         question = masked_mean(tokens, mask)[:, None]
-        if self.table is not None and self.mean_position is not None:
-            question, tokens = question + self.mean_position(1), tokens + self.table(n_tokens)
+        if self.mean_position is not None:
+            question = question + self.mean_position(1)
+        tokens = self._placed(tokens, grid)
         keys = self._split(self.key(torch.cat([question, tokens], dim=1)))
         values = self._split(self.value(torch.cat([question, tokens], dim=1)))
         if self.positions == "relative":
@@ -97,12 +121,25 @@ class AttentionPool(nn.Module):
         pooled: Tensor = self.output(answer.transpose(1, 2).reshape(n_batch, dim))
         return pooled
 
+    def local(self, tokens: Tensor, grid: Grid = None) -> Tensor:
+        """What each token adds to the pooled vector if all attention falls on it, ``(B, T, D)`` (MaskCLIP, 2112.01071).
+
+        With one head the pooled vector is a weighted average of these and of what the mean token adds.
+        """
+        added: Tensor = self.output(self.value(self._placed(tokens, grid)))
+        return added
+
+    def _placed(self, tokens: Tensor, grid: Grid) -> Tensor:
+        return tokens if self.table is None else tokens + self.table(grid or tokens.shape[1])
+
     def _split(self, tokens: Tensor) -> Tensor:
         n_batch, n_tokens, dim = tokens.shape
         return tokens.view(n_batch, n_tokens, self.n_heads, dim // self.n_heads).transpose(1, 2)
 
 
-def build_pool(pooling: Pooling, dim: int, *, n_heads: int, positions: Positions, n_positions: int) -> nn.Module:
+def build_pool(
+    pooling: Pooling, dim: int, *, n_heads: int, positions: Positions, n_positions: int | Sequence[int]
+) -> nn.Module:
     """Return the pooling that a recipe names.
 
     Raises:

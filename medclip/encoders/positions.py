@@ -1,6 +1,9 @@
-"""Position information that works at any sequence length."""
+"""Position information that works at any size of the input."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -8,25 +11,30 @@ from torch.nn import functional
 
 __all__ = ["InterpolatedPositions", "rotate"]
 
+_MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
+
 
 class InterpolatedPositions(nn.Module):
-    """Learned positions, stretched linearly when the sequence is longer or shorter than in training.
+    """Learned positions, stretched linearly when there are more or fewer tokens along an axis than in training.
 
     Args:
-        n_positions: Length that the table is learned at.
+        n_positions: Tokens along each axis that the table is learned at; a number for one axis.
         dim: Width of a token.
     """
 
-    def __init__(self, n_positions: int, dim: int) -> None:
+    def __init__(self, n_positions: int | Sequence[int], dim: int) -> None:
         super().__init__()
-        self.table = nn.Parameter(torch.randn(n_positions, dim) * dim**-0.5)
+        self.grid = (n_positions,) if isinstance(n_positions, int) else tuple(n_positions)
+        self.table = nn.Parameter(torch.randn(math.prod(self.grid), dim) * dim**-0.5)
 
-    def forward(self, n_tokens: int) -> Tensor:
-        """Return ``(n_tokens, dim)``."""
-        if n_tokens == self.table.shape[0]:
+    def forward(self, grid: int | Sequence[int]) -> Tensor:
+        """Return ``(n_tokens, dim)`` for so many tokens along each axis, first axis slowest."""
+        wanted = (grid,) if isinstance(grid, int) else tuple(grid)
+        if wanted == self.grid:
             return self.table
-        stretched = functional.interpolate(self.table.T[None], size=n_tokens, mode="linear", align_corners=False)
-        return stretched[0].T
+        table = self.table.T.reshape(1, -1, *self.grid)
+        stretched = functional.interpolate(table, size=wanted, mode=_MODES[len(wanted)], align_corners=False)
+        return stretched[0].flatten(1).T
 
 
 def rotate(heads: Tensor, places: Tensor, base: float = 10_000.0) -> Tensor:

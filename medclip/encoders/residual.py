@@ -1,0 +1,185 @@
+"""Residual networks over one, two or three axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from torch import Tensor, nn
+
+from medclip.core.errors import ConfigError
+from medclip.encoders.checkpointing import run
+from medclip.encoders.output import EncoderOutput, fill_up, token_grid, token_mask, without_padding
+from medclip.encoders.pooling import Pooling, Positions, build_pool
+
+__all__ = ["Depth", "ResidualEncoder", "Stem"]
+
+Depth = Literal[10, 18, 34, 50]
+Stem = Literal["plain", "max_pool", "patch"]
+
+_BLOCKS = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
+_CONV: dict[int, type[nn.Module]] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+_NORM: dict[int, type[nn.Module]] = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+_MAX_POOL: dict[int, type[nn.Module]] = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
+
+
+class ResidualEncoder(nn.Module):
+    """Stem, four stages of residual blocks, a 1-wide convolution to the embedding, and a pooling.
+
+    Args:
+        n_axes: 1, 2 or 3.
+        n_channels: Channels of the input.
+        depth: 10, 18, 34 (two convolutions a block) or 50 (bottleneck blocks).
+        width: Channels of the first stage; the others have 2, 4 and 8 times as many.
+        embedding_dim: Width of tokens and pooled vector.
+        kernel_size: Places that a block's convolution sees along each axis, odd.
+        stem: ``plain`` (7 wide, stride ``stem_stride``), ``max_pool`` (the same, then 3 wide with stride 2) or
+            ``patch`` (non-overlapping patches of ``stem_stride``, cheap on large inputs).
+        stem_stride: Stride of the stem along each axis.
+        last_stride: Stride of the last stage along every axis; 1 keeps twice as many tokens along each.
+        pooling: ``attention``, ``mean`` or ``mean_max``.
+        n_heads: Heads of the attention pooling.
+        positions: Positions of the attention pooling.
+        n_positions: Tokens along each axis that its interpolated positions are learned at.
+        dropout: Probability of dropping a channel of the pooled vector.
+        gradient_checkpointing: Compute activations of a block twice instead of keeping them.
+
+    Raises:
+        ConfigError: A setting is out of range.
+    """
+
+    def __init__(
+        self,
+        n_axes: int,
+        n_channels: int,
+        *,
+        depth: Depth,
+        width: int,
+        embedding_dim: int,
+        kernel_size: int,
+        stem: Stem,
+        stem_stride: Sequence[int],
+        last_stride: int,
+        pooling: Pooling,
+        n_heads: int,
+        positions: Positions,
+        n_positions: int | Sequence[int],
+        dropout: float,
+        gradient_checkpointing: bool,
+    ) -> None:
+        super().__init__()
+        _check(n_axes, depth, kernel_size, stem, stem_stride, last_stride)
+        self.embedding_dim = embedding_dim
+        self.gradient_checkpointing = gradient_checkpointing
+        more = 4 * last_stride * (2 if stem == "max_pool" else 1)
+        self.per_token = tuple(stride * more for stride in stem_stride)
+        self.fill_to = tuple(stem_stride) if stem == "patch" else (1,) * n_axes
+        self.stem = nn.Sequential(*_stem(n_axes, n_channels, width, stem, stem_stride))
+        block = _Bottleneck if depth == 50 else _BasicBlock
+        stages: list[nn.Module] = []
+        n_in = width
+        for stage, n_blocks in enumerate(_BLOCKS[depth]):
+            for index in range(n_blocks):
+                stride = (1, 2, 2, last_stride)[stage] if index == 0 else 1
+                stages.append(block(n_axes, n_in, width * 2**stage, stride=stride, kernel_size=kernel_size))
+                n_in = width * 2**stage * block.expansion
+        self.stages = nn.Sequential(*stages)
+        self.to_embedding = _CONV[n_axes](n_in, embedding_dim, 1)
+        self.pool = build_pool(pooling, embedding_dim, n_heads=n_heads, positions=positions, n_positions=n_positions)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> EncoderOutput:
+        """Encode ``(B, n_channels, *spatial)``; ``mask`` is ``(B, *spatial)``, False where padded.
+
+        What lies in the padding has no influence. Its extent has a little, as the border of a recording has in any
+        convolution, and through the batch statistics in training.
+        """
+        x, mask = without_padding(x, mask)
+        grid = token_grid(x.shape[2:], self.per_token)
+        features = run(self.stem, fill_up(x, self.fill_to), recompute=self.gradient_checkpointing)
+        for block in self.stages:
+            features = run(block, features, recompute=self.gradient_checkpointing)
+        tokens = self.to_embedding(features).flatten(2).transpose(1, 2)
+        real = token_mask(mask, self.per_token)
+        return EncoderOutput(self.dropout(self.pool(tokens, real, grid)), tokens, real, grid)
+
+    def local_tokens(self, output: EncoderOutput) -> Tensor | None:
+        """Tokens in the space of the pooled vector, ``(B, T, D)``."""
+        return None if output.tokens is None else self.pool.local(output.tokens, output.grid)  # type: ignore[operator]
+
+
+def _check(
+    n_axes: int, depth: int, kernel_size: int, stem: str, stem_stride: Sequence[int], last_stride: int
+) -> None:
+    if depth not in _BLOCKS:
+        raise ConfigError("unknown depth of a residual network", received=depth, allowed=tuple(_BLOCKS))
+    if kernel_size % 2 == 0:
+        raise ConfigError("kernel_size must be odd", received=kernel_size, allowed="1, 3, 5, ...")
+    if stem not in ("plain", "max_pool", "patch"):
+        raise ConfigError("unknown stem", received=stem, allowed=("plain", "max_pool", "patch"))
+    if len(stem_stride) != n_axes or min(stem_stride) < 1 or last_stride not in (1, 2):
+        raise ConfigError(
+            "strides of a residual network out of range",
+            received=f"stem_stride {list(stem_stride)}, last_stride {last_stride}",
+            allowed=f"{n_axes} positive numbers, and 1 or 2",
+        )
+
+
+def _stem(n_axes: int, n_channels: int, width: int, stem: Stem, stride: Sequence[int]) -> list[nn.Module]:
+    kernel, padding = (tuple(stride), 0) if stem == "patch" else (7, 3)
+    convolution = _CONV[n_axes](n_channels, width, kernel, stride=tuple(stride), padding=padding, bias=False)
+    layers = [convolution, _NORM[n_axes](width), nn.ReLU()]
+    if stem == "max_pool":
+        layers.append(_MAX_POOL[n_axes](3, stride=2, padding=1))
+    return layers
+
+
+class _BasicBlock(nn.Module):
+    expansion = 1
+
+    def __init__(self, n_axes: int, n_in: int, n_out: int, *, stride: int, kernel_size: int) -> None:
+        super().__init__()
+        convolution, norm, padding = _CONV[n_axes], _NORM[n_axes], kernel_size // 2
+        self.body = nn.Sequential(
+            convolution(n_in, n_out, kernel_size, stride=stride, padding=padding, bias=False),
+            norm(n_out),
+            nn.ReLU(),
+            convolution(n_out, n_out, kernel_size, padding=padding, bias=False),
+            norm(n_out),
+        )
+        self.shortcut = _shortcut(n_axes, n_in, n_out, stride)
+        self.relu = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.relu(self.body(x) + self.shortcut(x))
+        return result
+
+
+class _Bottleneck(nn.Module):
+    expansion = 4
+
+    def __init__(self, n_axes: int, n_in: int, n_out: int, *, stride: int, kernel_size: int) -> None:
+        super().__init__()
+        convolution, norm, n_wide = _CONV[n_axes], _NORM[n_axes], n_out * self.expansion
+        self.body = nn.Sequential(
+            convolution(n_in, n_out, 1, bias=False),
+            norm(n_out),
+            nn.ReLU(),
+            convolution(n_out, n_out, kernel_size, stride=stride, padding=kernel_size // 2, bias=False),
+            norm(n_out),
+            nn.ReLU(),
+            convolution(n_out, n_wide, 1, bias=False),
+            norm(n_wide),
+        )
+        self.shortcut = _shortcut(n_axes, n_in, n_wide, stride)
+        self.relu = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.relu(self.body(x) + self.shortcut(x))
+        return result
+
+
+def _shortcut(n_axes: int, n_in: int, n_out: int, stride: int) -> nn.Module:
+    if n_in == n_out and stride == 1:
+        return nn.Identity()
+    return nn.Sequential(_CONV[n_axes](n_in, n_out, 1, stride=stride, bias=False), _NORM[n_axes](n_out))

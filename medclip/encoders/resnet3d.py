@@ -1,0 +1,76 @@
+"""Residual networks over volumes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from medclip.encoders.configurable import Configurable
+from medclip.encoders.pooling import Pooling
+from medclip.encoders.residual import Depth, ResidualEncoder, Stem
+
+__all__ = ["ResNet3d"]
+
+
+class ResNet3d(Configurable, ResidualEncoder):
+    """ResNet-10, -18, -34 or -50 over volumes (arXiv 1711.09577; for medical volumes, Med3D, arXiv 1904.00625).
+
+    The stem sees surfaces and densities at the resolution of the slices and keeps more of it across slices, which are
+    thicker than pixels are wide. Each later stage halves all axes. A vessel that is a dot in one slice and a nodule
+    that is a dot in one slice are told apart by the stages that see several slices together.
+
+    Args:
+        n_channels: 1 for a volume, more for several windows of it.
+        depth: 10, 18, 34 (two convolutions a block) or 50 (bottleneck blocks).
+        width: Channels of the first stage; the others have 2, 4 and 8 times as many.
+        embedding_dim: Width of tokens and pooled vector.
+        kernel_size: Voxels a block's convolution sees along each axis, odd.
+        stem: ``max_pool`` (7 wide, then max-pool), ``plain`` (without the max-pool) or ``patch`` (non-overlapping
+            patches of ``stem_stride``: many times as fast on a processor).
+        stem_stride: Stride of the stem across slices, rows and columns. With ``max_pool`` and the default one token
+            stands for 16 x 32 x 32 voxels.
+        last_stride: 1 leaves the last stage at the resolution of the third: twice as many tokens along each axis.
+        pooling: ``mean``, ``mean_max`` or ``attention``.
+        n_heads: Heads of the attention pooling.
+        n_positions: Tokens along each axis that its positions are learned at; other sizes are interpolated.
+        dropout: Probability of dropping a channel of the pooled vector.
+        gradient_checkpointing: Compute activations of a block twice instead of keeping them.
+
+    Raises:
+        ConfigError: A setting is out of range.
+    """
+
+    def __init__(
+        self,
+        n_channels: int = 1,
+        *,
+        depth: Depth = 18,
+        width: int = 64,
+        embedding_dim: int = 512,
+        kernel_size: int = 3,
+        stem: Stem = "max_pool",
+        stem_stride: Sequence[int] = (1, 2, 2),
+        last_stride: Literal[1, 2] = 2,
+        pooling: Pooling = "mean",
+        n_heads: int = 8,
+        n_positions: Sequence[int] = (8, 8, 8),
+        dropout: float = 0.0,
+        gradient_checkpointing: bool = False,
+    ) -> None:
+        super().__init__(
+            3,
+            n_channels,
+            depth=depth,
+            width=width,
+            embedding_dim=embedding_dim,
+            kernel_size=kernel_size,
+            stem=stem,
+            stem_stride=stem_stride,
+            last_stride=last_stride,
+            pooling=pooling,
+            n_heads=n_heads,
+            positions="interpolated",
+            n_positions=n_positions,
+            dropout=dropout,
+            gradient_checkpointing=gradient_checkpointing,
+        )
