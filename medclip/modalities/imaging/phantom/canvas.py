@@ -20,7 +20,7 @@ HOUNSFIELD = {
     "lung": -850.0,
     "emphysema": -975.0,
     "fat": -100.0,
-    "breast": -50.0,
+    "breast": -75.0,
     "mediastinum": -20.0,
     "water": 8.0,
     "pleura": 30.0,
@@ -34,7 +34,7 @@ HOUNSFIELD = {
     "disc": 85.0,
     "marrow": 220.0,
     "bone": 700.0,
-    "calcium": 900.0,
+    "calcium": 1100.0,
 }
 """Attenuation of tissues."""
 

@@ -89,14 +89,14 @@ def aortic_calcium(anatomy: Anatomy, extent: float, random: np.random.Generator)
     along = np.diff(line, axis=0, append=line[-1:] * 2 - line[-2:-1])
     is_calcified = (line[:, 0] > 45.0) | ((line[:, 1] > 15.0) & (line[:, 0] > -130.0))
     candidates = np.flatnonzero(is_calcified)
-    starts = random.choice(candidates, size=3 + int(7 * extent))
+    starts = random.choice(candidates, size=5 + int(9 * extent))
     # One plaque always lies on the outer curve of the arch, where a radiograph shows it.
     starts[0] = candidates[np.argmin(np.abs(line[candidates, 0] - 66.0))]
     points = []
     for number, start in enumerate(starts):
         angle = np.pi / 2 if number == 0 else random.uniform(0, 2 * np.pi)
-        sector = angle + np.linspace(-0.9, 0.9, 9) * random.uniform(0.6, 1.2)
-        places = range(start, min(start + 3 + int(random.integers(0, 4)), len(line)))
+        sector = angle + np.linspace(-1.1, 1.1, 11) * random.uniform(0.6, 1.2)
+        places = range(max(start - 2, 0), min(start + 2 + int(random.integers(0, 4)), len(line)))
         points += [line[place] + anatomy.aorta_mm * _ring(along[place], sector) for place in places]
     return np.concatenate(points)
 

@@ -28,6 +28,7 @@ _SCATTER_SHARE = 0.35
 _SCATTER_WIDTH_MM = 45.0
 _SOURCE_MM = 1800.0
 _RIM_ERROR_PX = 0.25
+_TONE = 0.75  # below 1 spreads the greys of the lungs
 
 
 def projection_grid(size: int, field_mm: float, *, view: View) -> Grid:
@@ -90,17 +91,15 @@ def _cone(slices: np.ndarray, grid: Grid, axis: int, source_mm: float) -> np.nda
 
 
 def _shrunk(values: np.ndarray, coordinates_mm: np.ndarray, shrink: float, *, axis: int) -> np.ndarray:
-    """Interpolate an image at shrunk coordinates along one axis, linearly; zero outside."""
+    """Interpolate an image at shrunk coordinates along one axis, linearly; the body goes on beyond its edge."""
     n = len(coordinates_mm)
     if n == 1:
         return values
     places = (coordinates_mm * shrink - coordinates_mm[0]) / (coordinates_mm[1] - coordinates_mm[0])
     below = np.clip(np.floor(places).astype(np.intp), 0, n - 2)
-    share = (places - below).astype(np.float32)
-    lies_in = (share >= 0) & (share <= 1)
-    shape = (-1, 1) if axis == 0 else (1, -1)
-    result = np.take(values, below, axis=axis) * ((1 - share) * lies_in).reshape(shape)
-    result += np.take(values, below + 1, axis=axis) * (share * lies_in).reshape(shape)
+    share = np.clip(places - below, 0.0, 1.0).astype(np.float32).reshape((-1, 1) if axis == 0 else (1, -1))
+    result = np.take(values, below, axis=axis) * (1 - share)
+    result += np.take(values, below + 1, axis=axis) * share
     return result
 
 
@@ -111,23 +110,24 @@ def display(absorbed: np.ndarray, pixel_mm: float, random: np.random.Generator, 
         absorbed: Line integrals, without unit.
         pixel_mm: Size of a pixel.
         random: Source of noise.
-        noise: Relative noise of a ray through 200 mm of water; 0 for none.
+        noise: Relative noise behind 200 mm of water in a pixel of 1 mm; larger pixels collect more photons. 0 for none.
     """
     arrived = np.exp(-absorbed)
     sigma = _SCATTER_WIDTH_MM / pixel_mm
-    # Scatter is so smooth that every eighth pixel will do.
+    # Scatter comes from the patient, not from rays beside; it is so smooth that few pixels will do.
+    source = arrived * np.minimum(absorbed / np.float32(1.5), 1.0)
     stride = max(1, int(sigma // 4))
-    blurred = ndimage.gaussian_filter(ndimage.uniform_filter(arrived, stride)[::stride, ::stride], sigma / stride)
+    blurred = ndimage.gaussian_filter(ndimage.uniform_filter(source, stride)[::stride, ::stride], sigma / stride)
     haze = ndimage.zoom(blurred, np.array(arrived.shape) / blurred.shape, order=1, grid_mode=True, mode="nearest")
     seen = arrived + np.float32(_SCATTER_SHARE) * haze
     if noise:
         reference = np.float32(np.exp(-200.0 * _WATER_PER_MM))
-        shot = random.standard_normal(seen.shape, dtype=np.float32) * np.sqrt(seen * reference) * np.float32(noise)
+        shot = random.standard_normal(seen.shape, dtype=np.float32) * np.sqrt(seen * reference) * np.float32(noise / pixel_mm)
         seen = np.maximum(seen + shot, np.float32(0.02) * reference)
     dense = -np.log(seen)
-    low, high = np.percentile(dense[_middle(dense)], (1.0, 99.0))
-    picture = 0.08 + 0.84 * (dense - low) / max(float(high - low), 1e-6)
-    result: np.ndarray = (np.rint(np.clip(picture, 0.0, 1.0) * 4095) / 4095).astype(np.float32)
+    low, high = np.percentile(dense[_middle(dense)], (1.0, 98.0))
+    tone = np.clip(0.06 + 0.90 * (dense - low) / max(float(high - low), 1e-6), 0.0, 1.0) ** _TONE
+    result: np.ndarray = (np.rint(tone * 4095) / 4095).astype(np.float32)
     return result
 
 

@@ -20,7 +20,7 @@ def paint_wall(canvas: Canvas) -> None:
     canvas.fill(body, HOUNSFIELD["fat"])
     if anatomy.sex == "female":
         front = -anatomy.half_depth_mm - anatomy.fat_mm - 12.0
-        size = np.array([50.0, 20.0 + 0.8 * anatomy.fat_mm, 54.0])
+        size = np.array([48.0, 14.0 + 0.6 * anatomy.fat_mm, 52.0])
         for side in (-1.0, 1.0):
             centre = np.array([-58.0, front, 0.55 * anatomy.half_width_mm * side])
             canvas.fill_ellipsoid(centre, size, HOUNSFIELD["breast"])
