@@ -81,7 +81,9 @@ def parse_xml(path: Path, *, root: str) -> Element:
             parser.Parse(chunk, is_last)
             n_bytes += len(chunk)
             if n_bytes - parser.CurrentByteIndex > _MAXIMUM_TAG_BYTES + _CHUNK_BYTES:
-                tree.refuse("holds a tag or a comment longer than any recording's", f"more than {_MAXIMUM_TAG_BYTES} bytes")
+                tree.refuse(
+                    "holds a tag or a comment longer than any recording's", f"more than {_MAXIMUM_TAG_BYTES} bytes"
+                )
     except expat.ExpatError as error:
         raise FormatError(
             f"{path} is truncated or damaged XML",

@@ -5,6 +5,8 @@ A file holds ``[[mention]]`` tables with the keys
 - ``id``: a concept of the catalogue;
 - ``present``: phrases that mention it; whether they assert or deny it is for the reader of the sentence to decide;
 - ``absent`` (optional): phrases that by themselves say that it is not there ("lungs are clear");
+- ``other`` (optional): phrases that mention something else; what of ``present`` lies inside one does not count
+  ("subcutaneous emphysema");
 - ``unless`` (optional): phrases that show, in the same sentence, that something else is meant ("thyroid" for a nodule of
   the lung).
 
@@ -29,7 +31,7 @@ __all__ = ["MENTIONS_FOLDER", "Mention", "label_mentions", "read_mentions"]
 
 MENTIONS_FOLDER = Path(__file__).parent
 
-_LISTS = ("present", "absent", "unless")
+_LISTS = ("present", "absent", "other", "unless")
 _PHRASE = re.compile(r"[a-z0-9'|*]+(?: (?:\.\. |\+ )?[a-z0-9'|*]+)*")
 _FEWEST_LETTERS_OF_A_NAME = 5
 
@@ -40,6 +42,7 @@ class Mention:
 
     present: tuple[str, ...]
     absent: tuple[str, ...] = ()
+    other: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
 
 

@@ -166,6 +166,7 @@ CUES: dict[tuple[str, str], tuple[str, ...]] = {
     """),
     # Words of denial that deny nothing of what they stand beside.
     ("none", "none"): _lines("""
+        compatible|consistent with
         no change|changes
         no significant|substantial|appreciable|interval|relevant|definite|major|obvious change|changes|difference
         no significant interval change|changes

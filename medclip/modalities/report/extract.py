@@ -33,6 +33,10 @@ class Wording(Protocol):
         """Phrases that by themselves say that it is not there."""
 
     @property
+    def other(self) -> Sequence[str]:
+        """Phrases that mention something else; what of ``present`` lies inside one does not count."""
+
+    @property
     def unless(self) -> Sequence[str]:
         """Phrases that show, in the same sentence, that something else is meant."""
 
@@ -85,7 +89,12 @@ class FindingExtractor:
                 self._add(code, wording)
 
     def _add(self, code: str, wording: Wording) -> None:
-        for role, phrases in (("present", wording.present), ("absent", wording.absent), ("unless", wording.unless)):
+        for role, phrases in (
+            ("present", wording.present),
+            ("absent", wording.absent),
+            ("other", wording.other),
+            ("unless", wording.unless),
+        ):
             for phrase in phrases:
                 self._index.add(phrase, (code, role))
 
@@ -124,12 +133,13 @@ class FindingExtractor:
     def _read(self, sentence: str) -> tuple[tuple[str, Status], ...]:
         tokens = tokens_of(sentence)
         hits = self._index.find(tokens)
-        others = {hit.value[0] for hit in hits if hit.value[1] == "unless"}
+        barred = {hit.value[0] for hit in hits if hit.value[1] == "unless"}
+        hidden = [hit for hit in hits if hit.value[1] in ("absent", "other")]
         denied = [hit for hit in hits if hit.value[1] == "absent"]
         named = [
             hit
             for hit in hits
-            if hit.value[1] == "present" and hit.value[0] not in others and not _is_inside(hit, denied)
+            if hit.value[1] == "present" and hit.value[0] not in barred and not _is_inside(hit, hidden)
         ]
         said: dict[tuple[str, Status], None] = {(hit.value[0], "absent"): None for hit in denied}
         said |= {(hit.value[0], status): None for hit, status in zip(named, statuses(tokens, named), strict=True)}

@@ -94,6 +94,9 @@ def _reaches(
         return False
     low, high = (cue.end, mention.start) if is_before else (mention.end, cue.start)
     # "No effusion, there is a nodule": what asserts ends a scope as well.
+    if tokens[cue.start] == "?" and "(" in tokens[low : high - 1]:
+        # "consolidation (infection?)" doubts the infection; "consolidation (?)" the consolidation.
+        return False
     if any(low <= stop.start < high and stop.value.side in ("none", cue.value.side) for stop in stops):
         return False
     return is_before or not _is_shielded(mention, tokens[low:high], openers)

@@ -18,6 +18,7 @@ __all__ = ["Hit", "PhraseIndex", "tokens_of"]
 
 _LARGEST_GAP = 6
 _LARGEST_DISTANCE = 12
+_MOST_WORDS_REMEMBERED = 200_000
 _TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?|\d+(?:[.,x]\d+)*|[,;:?()]|\.(?=\s|$)")
 _PUNCTUATION = frozenset(",;:?().")
 _BRITISH = re.compile(r"aem|\boe(?=[ds])|our\b|(?<=l)l(?=ed\b|ing\b)")
@@ -46,6 +47,8 @@ class PhraseIndex(Generic[Value]):
 
     def __init__(self) -> None:
         self._words: dict[tuple[str, ...], int] = {}
+        self._whole: dict[str, list[int]] = {}
+        self._beginnings: dict[str, list[int]] = {}
         self._patterns: dict[int, list[tuple[tuple[_Step, ...], tuple[tuple[_Step, ...], ...], Value]]] = {}
         self._known: dict[str, frozenset[int]] = {}
 
@@ -79,8 +82,7 @@ class PhraseIndex(Generic[Value]):
             if word == "..":
                 gap = _LARGEST_GAP
                 continue
-            choices = tuple(sorted(_american(choice) for choice in word.split("|")))
-            steps.append(_Step(self._words.setdefault(choices, len(self._words)), gap))
+            steps.append(_Step(self._number(word), gap))
             gap = 0
         if not steps or gap or steps[0].gap:
             raise InputError(
@@ -90,14 +92,24 @@ class PhraseIndex(Generic[Value]):
             )
         return tuple(steps)
 
+    def _number(self, word: str) -> int:
+        """Return the number of a word of a phrase, and let tokens that it stands for lead to it."""
+        choices = tuple(sorted(_american(choice) for choice in word.split("|")))
+        if choices not in self._words:
+            self._words[choices] = len(self._words)
+            for choice in choices:
+                tokens = self._beginnings if choice.endswith("*") else self._whole
+                tokens.setdefault(choice.rstrip("*"), []).append(self._words[choices])
+        return self._words[choices]
+
     def _words_of(self, token: str) -> frozenset[int]:
         found = self._known.get(token)
         if found is None:
             plain = _american(token)
-            found = frozenset(
-                word for choices, word in self._words.items() if any(_fits(plain, choice) for choice in choices)
-            )
-            self._known[token] = found
+            begun = (self._beginnings.get(plain[:length], ()) for length in range(1, len(plain) + 1))
+            found = frozenset([*self._whole.get(plain, ()), *(word for words in begun for word in words)])
+            if len(self._known) < _MOST_WORDS_REMEMBERED:
+                self._known[token] = found
         return found
 
     def _span(
@@ -132,10 +144,6 @@ def tokens_of(sentence: str) -> tuple[str, ...]:
 
 def _american(word: str) -> str:
     return _BRITISH.sub(lambda found: _AMERICAN[found[0]], word)
-
-
-def _fits(token: str, choice: str) -> bool:
-    return token.startswith(choice[:-1]) if choice.endswith("*") else token == choice
 
 
 def _end_of(steps: tuple[_Step, ...], start: int, words: list[frozenset[int]], tokens: tuple[str, ...]) -> int | None:

@@ -72,6 +72,8 @@ def _cut(line: str) -> list[str]:
 
 def _goes_on(before: str, behind: str) -> bool:
     """Whether the stop at the end of ``before`` belongs to an abbreviation, an initial or the number of an item."""
+    if before.rstrip("\"')]").endswith("?") and before.count("(") > before.count(")"):
+        return True
     if not before.endswith("."):
         return False
     if _INLINE_MARK.search(before.strip()) and behind.strip():
