@@ -135,7 +135,8 @@ class FindingExtractor:
         hits = self._index.find(tokens)
         barred = {hit.value[0] for hit in hits if hit.value[1] == "unless"}
         hidden = [hit for hit in hits if hit.value[1] in ("absent", "other")]
-        denied = [hit for hit in hits if hit.value[1] == "absent"]
+        # "The lungs are not clear" is no such statement.
+        denied = [hit for hit in hits if hit.value[1] == "absent" and "not" not in tokens[hit.start : hit.end]]
         named = [
             hit
             for hit in hits
