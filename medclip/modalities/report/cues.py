@@ -62,6 +62,9 @@ CUES: dict[tuple[str, str], tuple[str, ...]] = {
         has|have been ruled out
         is|are|was|were negative
         is|are|was|were normal|unremarkable|natural
+        disappeared
+        completely|totally|fully regressed|resolved
+        is|are|has|have completely|totally regressed|resolved
         unremarkable
         within normal limits
         within the normal limits
@@ -119,6 +122,9 @@ CUES: dict[tuple[str, str], tuple[str, ...]] = {
         unclear if|whether
         top differential
         risk of
+        correlate|correlation .. for|with|as to
+        recommended .. for
+        if .. exists
         to exclude
     """),
     ("uncertain", "after"): _lines("""
@@ -139,6 +145,9 @@ CUES: dict[tuple[str, str], tuple[str, ...]] = {
         might be present
         could be present|considered
         should be considered
+        is|are|remains a|another|an|also consideration
+        would be a|another consideration
+        may|might not be demonstrated|seen|visible|excluded|detected|apparent
         may|might|could be seen
         suspected
         questionable
@@ -189,6 +198,9 @@ CUES: dict[tuple[str, str], tuple[str, ...]] = {
         no difference
         no significant difference was|is detected|observed
         no .. difference was|is detected|observed
+        not seen|present|observed|visible|identified on|in|at the previous|prior|earlier|old
+        was|were not seen|present|observed|visible|identified on|in|at the previous|prior|earlier|old
+        not present|seen previously
         not optimally evaluated
         not optimal
         not included

@@ -156,9 +156,7 @@ def _end_of(steps: tuple[_Step, ...], start: int, words: list[frozenset[int]], t
         while place < len(words) and step.word not in words[place]:
             if tokens[place] not in _PUNCTUATION:
                 passed += 1
-            elif not step.gap or tokens[place] in ".;":
-                return None
-            if passed > step.gap:
+            if tokens[place] in _PUNCTUATION or passed > step.gap:
                 return None
             place += 1
         if place == len(words):
