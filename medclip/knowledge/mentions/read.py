@@ -7,8 +7,8 @@ A file holds ``[[mention]]`` tables with the keys
 - ``absent`` (optional): phrases that by themselves say that it is not there ("lungs are clear");
 - ``other`` (optional): phrases that mention something else; what of ``present`` lies inside one does not count
   ("subcutaneous emphysema");
-- ``unless`` (optional): phrases that show, in the same sentence, that something else is meant ("thyroid" for a nodule of
-  the lung).
+- ``unless`` (optional): phrases that show, in the same sentence, that something else is meant ("thyroid" for a nodule
+  of the lung).
 
 A phrase is words in lower case: ``nodul*`` stands for any ending, ``lung|pulmonary`` for either word, ``..`` for up to
 six words between two, and ``calcif* + coronary`` for two pieces in either order.

@@ -47,7 +47,8 @@ CUES: dict[tuple[str, str], tuple[str, ...]] = {
     ("absent", "after"): _lines("""
         not
         is|are|was|were not
-        is|are|was|were not observed|detected|seen|identified|present|visualized|visible|noted|found|evident|demonstrated
+        is|are|was|were not observed|detected|seen|identified|present|visualized|visible|noted
+        is|are|was|were not found|evident|demonstrated
         could|can not be detected|seen|identified|observed|visualized
         is|are|was|were absent
         absent
@@ -215,8 +216,7 @@ CUES: dict[tuple[str, str], tuple[str, ...]] = {
         no .. contrast material
     """),
 }
-"""``{(what is said, which side the mention lies on, as seen from the cue): phrases}``; "before" means that the cue stands
-before its mention."""
+"""``{(what is said, where the cue stands): phrases}``; "before" means before its mention."""
 
 STOPS = _lines("""
     but

@@ -39,7 +39,7 @@ def status_of(sentence: str, phrase: str) -> Status:
     Raises:
         ValueError: The phrase is not in the sentence.
 
-    >>> [status_of(text, "effusion") for text in ("No effusion.", "Effusion may be present.", "Old effusion, resolved.")]
+    >>> [status_of(text, "effusion") for text in ("No effusion.", "Effusion may be present.", "Effusion resolved.")]
     ['absent', 'uncertain', 'absent']
     >>> status_of("No pneumothorax, but a small effusion is seen.", "effusion")
     'present'

@@ -47,7 +47,7 @@ _HEADINGS = {
     r"|(?:history|indication)(?: and|/)(?: ?)(?:indication|history)|clinical ?information(?: ?en)?",
     "technique": r"techniques?|procedures?(?: comments?)?|protocol|method|technique ?en"
     r"|(?:type of )?exam(?:ination)?s?|study|views?",
-    "comparison": r"comparisons?|compared (?:to|with)|prior (?:study|studies|exams?)|comparison (?:study|studies|exams?)",
+    "comparison": r"comparisons?|compared (?:to|with)|(?:prior|comparison) (?:study|studies|exams?)",
     "findings": r"findings?|observations?|report|body|findings ?en|description|chest|lungs",
     "impression": r"impressions?|conclusions?|summary|opinion|diagnosis|assessment|interpretation|impressions? ?en"
     r"|findings?(?: and|/)(?: ?)impressions?|result",
@@ -141,12 +141,14 @@ def open_i_sections(path: str | Path) -> ReportSections:
     for element in tree.iter("AbstractText"):
         section = _section_of(element.get("Label", ""))
         if section:
-            found[section] = " ".join("".join(element.itertext()).split())
+            found[section] = " ".join(_LINE_BREAK.sub(" ", "".join(element.itertext())).split())
     if not any(found.values()):
         raise FormatError(f"{path} holds no report", allowed="an Abstract with a section of findings or an impression")
     return ReportSections(**found)
 
 
+# Left in some texts of the collection.
+_LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _NOTHING = frozenset(("not given", "none", "nan", "n/a", "no information"))
 
 
