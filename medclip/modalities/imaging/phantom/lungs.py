@@ -94,7 +94,7 @@ def _paint_parenchyma(canvas: Canvas, lung: np.ndarray) -> None:
     tissue = smooth_noise(grid, canvas.random("texture"), scale_mm=20.0) * np.float32(9.0)
     tissue += (HOUNSFIELD["lung"] + 22.0 * lowest).astype(np.float32)
     vessels = np.zeros(grid.shape, np.float32)
-    points, radii = vessel_trees(anatomy, canvas.random("vessels"), step_mm=max(1.0, 0.8 * grid.softness_mm))
+    points, radii = vessel_trees(anatomy, canvas.random("vessels"), step_mm=max(1.0, 0.9 * grid.softness_mm))
     edges_mm = (0.0, 0.5 * grid.softness_mm, grid.softness_mm, np.inf)
     for low, high in itertools.pairwise(edges_mm):
         is_class = (low <= radii) & (radii < high)

@@ -122,8 +122,8 @@ def display(absorbed: np.ndarray, pixel_mm: float, random: np.random.Generator, 
     seen = arrived + np.float32(_SCATTER_SHARE) * haze
     if noise:
         reference = np.float32(np.exp(-200.0 * _WATER_PER_MM))
-        shot = random.standard_normal(seen.shape, dtype=np.float32) * np.sqrt(seen * reference) * np.float32(noise / pixel_mm)
-        seen = np.maximum(seen + shot, np.float32(0.02) * reference)
+        shot = random.standard_normal(seen.shape, dtype=np.float32) * np.sqrt(seen * reference)
+        seen = np.maximum(seen + shot * np.float32(noise / pixel_mm), np.float32(0.02) * reference)
     dense = -np.log(seen)
     low, high = np.percentile(dense[_middle(dense)], (1.0, 98.0))
     tone = np.clip(0.06 + 0.90 * (dense - low) / max(float(high - low), 1e-6), 0.0, 1.0) ** _TONE

@@ -112,7 +112,8 @@ def _neighbours(grid: Grid, points_mm: np.ndarray, *, reach_mm: float) -> tuple[
     index: np.ndarray = np.zeros((len(points_mm), 1), np.int32)
     for axis, (size, spacing) in enumerate(zip(grid.shape, grid.spacing_mm, strict=True)):
         places = ((points_mm[:, axis] - grid.axis(axis)[0]) / spacing).astype(np.float32)
-        n = int(np.ceil(reach_mm / spacing))
+        # The nearest voxel lies up to half a step away, so that the one k steps further lies k - 1/2 steps away.
+        n = int(np.ceil(reach_mm / spacing + 0.5)) - 1
         voxels = np.rint(places).astype(np.int32)[:, None] + np.arange(-n, n + 1, dtype=np.int32)
         away = (((voxels - places[:, None]) * np.float32(spacing)) ** 2).astype(np.float32)
         away[(voxels < 0) | (voxels >= size)] = np.inf
