@@ -11,9 +11,9 @@ from medclip.core.demographics import age_in_years, device_of, sex_of, whole_yea
 from medclip.core.modality import Format
 from medclip.core.privacy import private_id
 from medclip.core.sample import Sample
+from medclip.core.xml import has_root, parse_xml
 from medclip.modalities.ecg.formats._description import report_of_lines
 from medclip.modalities.ecg.formats._muse_waveform import read_rhythm
-from medclip.modalities.ecg.formats._xml import has_root, parse_xml
 from medclip.modalities.ecg.formats._xml_values import text_of
 
 __all__ = ["FORMAT", "read", "sniff"]

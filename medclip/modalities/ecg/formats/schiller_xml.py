@@ -13,9 +13,9 @@ from medclip.core.errors import FormatError
 from medclip.core.modality import Format
 from medclip.core.privacy import private_id
 from medclip.core.sample import Sample
+from medclip.core.xml import COPY_AGAIN, has_root, parse_xml
 from medclip.modalities.ecg.formats._description import report_of_lines
 from medclip.modalities.ecg.formats._leads_together import Rhythm, check_rate, check_size, named_once, together
-from medclip.modalities.ecg.formats._xml import COPY_AGAIN, has_root, parse_xml
 from medclip.modalities.ecg.formats._xml_values import (
     millivolts_per_unit,
     number_of,
