@@ -24,6 +24,7 @@ class FindingMap:
         name: Preferred term.
         values: float32 of the sample's own shape: log-odds of the positive against the negative description for each
             place, above 0 where the place is more like the positive one; NaN outside what the model saw.
+        score: Of the whole recording, in [0, 1].
 
     Raises:
         InputError: The values are of another type, or nothing was seen.
@@ -32,6 +33,7 @@ class FindingMap:
     code: str
     name: str
     values: np.ndarray
+    score: float = float("nan")
 
     def __post_init__(self) -> None:
         if self.values.dtype != np.float32 or not np.isfinite(self.values).any():

@@ -282,17 +282,18 @@ class Model:
         if unknown:
             raise LabelError(f"findings are not in label set {labels.name}", received=unknown, allowed=labels.codes)
         classifier = self.classifier(labels, prompts, ensemble=ensemble)
-        grids = self._token_grids(sample, classifier)
+        scores, grids = self._scores_and_grids(sample, classifier)
         names = {finding.code: finding.name for finding in labels.findings}
         spec = self._restorable(sample.modality)
+        columns = {code: classifier.codes.index(code) for code in findings}
         return tuple(
-            FindingMap(code, names[code], spec.restore(grids[classifier.codes.index(code)], sample))
-            for code in findings
+            FindingMap(code, names[code], spec.restore(grids[column], sample), float(scores[column]))
+            for code, column in columns.items()
         )
 
     @torch.inference_mode()
-    def _token_grids(self, sample: Sample, classifier: Classifier) -> np.ndarray:
-        """Return float32 ``(n_findings, *grid)`` of log-odds, one number per token."""
+    def _scores_and_grids(self, sample: Sample, classifier: Classifier) -> tuple[np.ndarray, np.ndarray]:
+        """Return the scores ``(n_findings,)``, and float32 ``(n_findings, *grid)`` of log-odds, one per token."""
         prepared = self._restorable(sample.modality).prepare(sample)
         values, mask = (
             torch.from_numpy(np.ascontiguousarray(array[None])).to(self.device)
@@ -302,8 +303,7 @@ class Model:
         if output.tokens is None or output.grid is None:
             raise ConfigError("the encoder's tokens have no place in the image", action="use another encoder for maps")
         logits = classifier.logits(functional.normalize(output.tokens[0].float(), dim=-1).cpu())
-        grids: np.ndarray = logits.T.reshape(-1, *output.grid).numpy()
-        return grids
+        return classifier.scores(output.pooled.float().cpu())[0].numpy(), logits.T.reshape(-1, *output.grid).numpy()
 
     def _restorable(self, modality: str) -> RestorableSpec:
         spec = self._spec(modality)
