@@ -33,7 +33,7 @@ from medclip.core.dataset import Dataset
 from medclip.core.label_set import LabelSet
 from medclip.evaluation.bootstrap import resampled_auroc
 from medclip.evaluation.metrics import auroc
-from medclip.evaluation.zeroshot import select_records
+from medclip.evaluation.records import select_records
 from medclip.prompts.builder import build_prompts
 from medclip.prompts.prompt_set import PromptSet
 from medclip.results.tables import format_interval, format_number, format_table

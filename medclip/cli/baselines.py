@@ -24,7 +24,8 @@ def main(given: Sequence[str]) -> int:
     from medclip.core.errors import InputError, OutputError
     from medclip.data.access import open_dataset
     from medclip.evaluation.baselines import prepared_records, random_encoder_probe, supervised_network
-    from medclip.evaluation.zeroshot import evaluate_zeroshot, select_records
+    from medclip.evaluation.records import select_records
+    from medclip.evaluation.zeroshot import evaluate_zeroshot
     from medclip.training.memory import keep_freed_memory
     from medclip.zeroshot.model import load
 

@@ -19,6 +19,10 @@ def main(given: Sequence[str]) -> int:
         from medclip.cli._benchmark import main as run_benchmark
 
         return run_benchmark(given)
+    if any(word == "--task" or word.startswith("--task=") for word in given) and not _is_zeroshot(given):
+        from medclip.cli._tasks import main as run_task
+
+        return run_task(given)
     args = _parser().parse_args(given[1:])
 
     from tqdm import tqdm
@@ -84,15 +88,22 @@ def main(given: Sequence[str]) -> int:
     return 0
 
 
+def _is_zeroshot(given: Sequence[str]) -> bool:
+    words = list(given)
+    return "--task=zeroshot" in words or ("--task" in words and words[words.index("--task") + 1 :][:1] == ["zeroshot"])
+
+
 def _parser() -> Parser:
     parser = Parser(
         prog="medclip evaluate",
         description="Measure how well zero-shot scores rank the records of a data set. Research use only.\n"
+        "medclip evaluate --task retrieval --help and --task localisation --help explain two other measurements,\n"
         "medclip evaluate --benchmark NAME --help explains the benchmarks of several data sets.",
         example="medclip evaluate --model BUNDLE --dataset simulated --labels simulated --fold 10 --out results",
     )
     add_model(parser)
     add_dataset(parser)
+    parser.add_argument("--task", choices=["zeroshot", "retrieval", "localisation"], help="default: zeroshot")
     parser.add_argument("--labels", required=True, metavar="NAME", help="label set, see medclip data labels")
     parser.add_argument("--fold", nargs="+", default=None, metavar="FOLD", help="folds to evaluate on; default: all")
     add_prompts(parser)

@@ -18,7 +18,7 @@ from medclip.core.finding_map import FindingMap
 from medclip.core.label_set import LabelSet
 from medclip.core.sample import Sample
 from medclip.evaluation.bootstrap import patient_resamples
-from medclip.evaluation.zeroshot import select_records
+from medclip.evaluation.records import select_records
 from medclip.prompts.prompt_set import PromptSet
 from medclip.zeroshot.model import Model
 

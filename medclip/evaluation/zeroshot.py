@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-
-import numpy as np
-import torch
-from torch import Tensor
+from collections.abc import Callable, Sequence
 
 from medclip.core.dataset import Dataset
-from medclip.core.errors import ConfigError, DatasetError, FormatError, SignalError
-from medclip.core.input_spec import InputSpec, PreparedBatch, PreparedInput
+from medclip.core.errors import ConfigError
+from medclip.core.input_spec import InputSpec
 from medclip.core.label_set import LabelSet
-from medclip.core.sample import Sample
 from medclip.evaluation.evaluate import Evaluation, evaluate_scores
 from medclip.evaluation.protocol import EvaluationProtocol, data_digest
+from medclip.evaluation.records import RecordReader, select_records
 from medclip.prompts.prompt_set import PromptSet
 from medclip.zeroshot.calibrated import CalibratedClassifier
 from medclip.zeroshot.calibration import Method, fit_calibration
 from medclip.zeroshot.ensemble import Classifier, default_ensemble
 from medclip.zeroshot.model import Model
-from medclip.zeroshot.windows import Pooling, WindowReview, batches, choose_windows, pool_scores
+from medclip.zeroshot.windows import Pooling
 
-__all__ = ["calibrate_zeroshot", "evaluate_zeroshot", "refuse_overlap", "select_records"]
-
-_BATCH_SIZE = 64
+__all__ = ["calibrate_zeroshot", "evaluate_zeroshot", "refuse_overlap"]
 
 
 def evaluate_zeroshot(
@@ -89,7 +83,7 @@ def evaluate_zeroshot(
         used = model.classifier(labels, prompts, ensemble=ensemble)
     records = select_records(dataset, table.values, folds)
     spec = spec or model.input_specs[dataset.modality]
-    reader = _Reader(spec, dataset, skip_unreadable, windows=windows, overlap=overlap, channels=channels)
+    reader = RecordReader(spec, dataset, skip_unreadable, windows=windows, overlap=overlap, channels=channels)
     embeddings = model.embed_batches(dataset.modality, reader.batches(records), progress=progress)
     used = used or model.classifier(labels, prompts, ensemble=ensemble, records=embeddings)
     kept = reader.kept
@@ -160,7 +154,7 @@ def calibrate_zeroshot(
     """
     table = dataset.labels(labels.name).select(labels.codes)
     records = select_records(dataset, table.values, folds)
-    reader = _Reader(model.input_specs[dataset.modality], dataset, skip_unreadable)
+    reader = RecordReader(model.input_specs[dataset.modality], dataset, skip_unreadable)
     embeddings = model.embed_batches(dataset.modality, reader.batches(records), progress=progress)
     classifier = model.classifier(labels, prompts, ensemble=ensemble, records=embeddings)
     table = table.rows(reader.kept)
@@ -201,116 +195,6 @@ def refuse_overlap(dataset: Dataset, fitted: Sequence[str], evaluated: Sequence[
             received=names & set(fitted),
             action="name other folds with --fold",
         )
-
-
-def select_records(dataset: Dataset, labels: np.ndarray, folds: Sequence[str] | None) -> list[int]:
-    """Return the records of some folds for which at least one label was assessed.
-
-    Raises:
-        DatasetError: There is no such fold, or no record is left.
-    """
-    known = {str(info.fold) for info in dataset.records}
-    unknown = set(folds or ()) - known
-    if unknown:
-        raise DatasetError(f"{dataset.name} has no such fold", received=unknown, allowed=sorted(known))
-    assessed = ~np.isnan(labels).all(axis=1)
-    records = [
-        index
-        for index, info in enumerate(dataset.records)
-        if assessed[index] and (folds is None or str(info.fold) in folds)
-    ]
-    if not records:
-        raise DatasetError(f"no record of {dataset.name} has labels in these folds", received=list(folds or ()))
-    return records
-
-
-class _Reader:
-    """Reads and prepares records in batches and remembers which could be used."""
-
-    def __init__(
-        self,
-        spec: InputSpec,
-        dataset: Dataset,
-        skip_unreadable: bool,
-        *,
-        windows: Pooling = "middle",
-        overlap: float = 0.5,
-        channels: Sequence[str] | None = None,
-    ) -> None:
-        self._spec = spec
-        self._dataset = dataset
-        self._skip = skip_unreadable
-        self._pooling = windows
-        self._overlap = overlap
-        self._channels = channels
-        self._n_windows: list[int] = []
-        self.kept: list[int] = []
-
-    @property
-    def score_kind(self) -> str:
-        """What windows add to how a score comes about."""
-        if self._pooling == "middle":
-            return ""
-        if self._pooling == "first":
-            return "; of the first window"
-        return f"; {self._pooling} over windows that overlap by {self._overlap:g}"
-
-    def batches(self, records: Sequence[int]) -> Iterator[PreparedBatch]:
-        if self._pooling == "middle":
-            for start in range(0, len(records), _BATCH_SIZE):
-                samples = [sample for record in records[start : start + _BATCH_SIZE] for sample in self._usable(record)]
-                if samples:
-                    yield self._spec.prepare_batch(samples)
-        else:
-            yield from batches(self._windows(records), _BATCH_SIZE)
-        if not self.kept:
-            raise DatasetError(f"no record of {self._dataset.name} can be used", action="check the files")
-
-    def pooled(self, scores: Tensor) -> np.ndarray:
-        """Make one row of scores per record; log-odds of windows are made scores first, as ``diagnose`` pools those."""
-        if self._pooling == "middle":
-            return np.asarray(scores.numpy())
-        return pool_scores(torch.sigmoid(scores).numpy(), self._n_windows, self._pooling)
-
-    def _usable(self, record: int) -> Iterator[Sample]:
-        try:
-            sample = self._read(record)
-            if self._skip:
-                self._spec.prepare(sample)
-        except (FormatError, SignalError):
-            if not self._skip:
-                raise
-            return
-        self.kept.append(record)
-        yield sample
-
-    def _windows(self, records: Sequence[int]) -> Iterator[PreparedInput]:
-        for record in records:
-            n_windows = 0
-            try:
-                chosen = choose_windows(self._spec, self._read(record), self._pooling, overlap=self._overlap)
-                for prepared in WindowReview(chosen).usable():
-                    n_windows += 1
-                    yield prepared
-            except (FormatError, SignalError):
-                # A review raises before its first window or not at all.
-                if not self._skip:
-                    raise
-                continue
-            self.kept.append(record)
-            self._n_windows.append(n_windows)
-
-    def _read(self, record: int) -> Sample:
-        sample = self._dataset[record]
-        return sample if self._channels is None else _only(sample, self._channels)
-
-
-def _only(sample: Sample, channels: Sequence[str]) -> Sample:
-    names = sample.channel_names or ()
-    kept = [name for name in channels if name in names]
-    if not kept:
-        raise SignalError("a record has none of the channels asked for", received=channels, allowed=names)
-    return sample.replace(array=sample.array[[names.index(name) for name in kept]], channel_names=tuple(kept))
 
 
 def _record_filter(n_skipped: int) -> str:
