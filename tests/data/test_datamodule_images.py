@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_store_images import SPEC, VOLUME_SPEC, radiographs, volumes
+from picture_datasets import SPEC, VOLUME_SPEC, radiographs, volumes
 
 from medclip.core.errors import ConfigError
 from medclip.core.input_spec import InputSpec
