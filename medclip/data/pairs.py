@@ -44,7 +44,8 @@ class PairDataset:
         self.spec = spec
         self.texts = texts
         self._kept: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        self._n_kept_at_most = (keep_mb << 20) // (4 * int(np.prod(spec.shape)))
+        # float32 values, and a byte of mask for each place.
+        self._n_kept_at_most = (keep_mb << 20) // int(4 * np.prod(spec.shape) + np.prod(spec.shape[1:]))
 
     def __len__(self) -> int:
         return len(self.records)
