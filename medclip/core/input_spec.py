@@ -7,7 +7,8 @@ its ``prepare``, so a model cannot be fed at the wrong rate, in the wrong channe
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from medclip.core.image_steps import ValueRange
     from medclip.core.windows import Window
 
-__all__ = ["InputSpec", "PreparedBatch", "PreparedInput", "RestorableSpec", "input_spec_from_dict"]
+__all__ = ["InputSpec", "PreparedBatch", "PreparedInput", "RestorableSpec", "input_spec_from_dict", "records_at_once"]
 
 # One entry per kind of array, not per modality: kind -> "module:class".
 _KINDS = {
@@ -72,8 +73,11 @@ class InputSpec(Protocol):
     def prepare(self, sample: Sample) -> PreparedInput:
         """Bring one sample into the expected form, or raise ``SignalError``."""
 
-    def prepare_batch(self, samples: Sequence[Sample]) -> PreparedBatch:
-        """Same as stacking ``prepare`` of each sample, and faster for samples of one layout."""
+    def prepare_batch(self, samples: Iterable[Sample]) -> PreparedBatch:
+        """Same as stacking ``prepare`` of each sample, and faster for waveforms of one layout.
+
+        Images are prepared as they come, so that an iterator that reads them keeps one at a time in memory.
+        """
 
     def windows(self, sample: Sample, *, overlap: float = 0.5, at_most: int | None = None) -> Sequence[Window]:
         """Lay windows over a recording that is longer than the encoder takes; else one window holds all of it.
@@ -115,6 +119,11 @@ class RestorableSpec(InputSpec, Protocol):
         Returns:
             float32 in the shape of ``sample.array``, NaN outside what the encoder saw.
         """
+
+
+def records_at_once(spec: InputSpec) -> int:
+    """Return how many prepared records an answer works on at once: about 64 MB of them, 1 to 64."""
+    return max(1, min(64, (1 << 24) // math.prod(spec.shape)))
 
 
 def input_spec_from_dict(described: Mapping[str, Any]) -> InputSpec:

@@ -58,7 +58,8 @@ class PairDataset:
         self.epoch = 0
         """Set by the loader before each pass."""
         self._kept: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        self._n_kept_at_most = (keep_mb << 20) // (4 * int(np.prod(spec.shape)))
+        # float32 values, and a byte of mask for each place.
+        self._n_kept_at_most = (keep_mb << 20) // int(4 * np.prod(spec.shape) + np.prod(spec.shape[1:]))
 
     def __len__(self) -> int:
         return len(self.records)
@@ -118,7 +119,7 @@ def prepared_batch(store: PackedStore, records: np.ndarray, spec: InputSpec) -> 
     if store.input_spec is not None and len(records):
         return _packed_inputs(store, records, spec)
     if not isinstance(spec, WaveformSpec) or spec.modality != store.modality or len(records) == 0:
-        batch = spec.prepare_batch([store[int(record)] for record in records])
+        batch = spec.prepare_batch(store[int(record)] for record in records)
         return batch.values, batch.mask
     groups = store.read(records)
     parts = [

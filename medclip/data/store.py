@@ -14,10 +14,7 @@ from __future__ import annotations
 
 import bisect
 import functools
-import hashlib
 import itertools
-import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +24,18 @@ import numpy as np
 
 from medclip.core.dataset import LabelTable, RecordInfo
 from medclip.core.errors import LabelError, StoreError
-from medclip.core.files import read_json, sha256_of_file
+from medclip.core.files import sha256_of_file
 from medclip.core.sample import Sample
+from medclip.data._description import (
+    PACK_AGAIN,
+    SCHEMA_VERSION,
+    SEAL,
+    STORE_FILE,
+    description_sha256,
+    layout_of,
+    read_description,
+    unfinished_folder,
+)
 from medclip.data._shard import Layout, Shard
 from medclip.data._store_index import StoredRecords, read_table
 
@@ -47,13 +54,6 @@ __all__ = [
     "description_sha256",
     "unfinished_folder",
 ]
-
-SCHEMA_VERSION = 3
-STORE_FILE = "store.json"
-SEAL = "sha256_of_the_rest"
-"""Entry of ``store.json`` with the checksum of all its other entries."""
-
-_AGAIN = "remove the folder and pack the data set again"
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,11 +90,11 @@ class PackedStore:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        self.description = _read_description(self.folder)
+        self.description = read_description(self.folder)
         try:
             self._read_fields()
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise StoreError(f"{self.folder / STORE_FILE} is damaged", action=_AGAIN) from error
+            raise StoreError(f"{self.folder / STORE_FILE} is damaged", action=PACK_AGAIN) from error
         self._shards: dict[int, Shard] = {}
 
     def _read_fields(self) -> None:
@@ -102,7 +102,7 @@ class PackedStore:
         self.modality = str(self.description["modality"])
         self.version = str(self.description["version"])
         self.label_sets: tuple[str, ...] = tuple(self.description["label_sets"])
-        self.layouts = tuple(_layout(entry) for entry in self.description["layouts"])
+        self.layouts = tuple(layout_of(entry) for entry in self.description["layouts"])
         self.input_spec: dict[str, Any] | None = self.description["input_spec"]
         self._files = [
             (str(entry["file"]), [int(layout) for layout in entry["layouts"]], int(entry["n_records"]))
@@ -271,59 +271,15 @@ class PackedStore:
             try:
                 found = sha256_of_file(path)
             except OSError as error:
-                raise StoreError(f"{path} cannot be read ({error.strerror})", action=_AGAIN) from error
+                raise StoreError(f"{path} cannot be read ({error.strerror})", action=PACK_AGAIN) from error
             if found != expected:
                 raise StoreError(
                     f"{path} has changed since it was packed",
                     received=f"sha256 {found[:16]}...",
                     allowed=f"{expected[:16]}...",
-                    action=_AGAIN,
+                    action=PACK_AGAIN,
                 )
 
     def digest(self) -> str:
         """Identify the content: equal digests mean equal signals, rates, channels, reports and labels."""
         return str(self.description[SEAL])
-
-
-def unfinished_folder(folder: Path) -> Path:
-    """Return where a store lies until nothing is missing from it: beside its own folder."""
-    whole = Path(os.path.abspath(folder))
-    return whole.parent / f".{whole.name}.unfinished"
-
-
-def description_sha256(description: Mapping[str, Any]) -> str:
-    """Return the checksum of all entries of ``store.json`` but ``SEAL``."""
-    entries = {name: value for name, value in description.items() if name != SEAL}
-    return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()
-
-
-def _layout(entry: Mapping[str, Any]) -> Layout:
-    shape, rate, names = entry["shape"], entry["sampling_rate_hz"], entry["channel_names"]
-    return Layout(
-        None if shape is None else tuple(int(length) for length in shape),
-        None if rate is None else float(rate),
-        None if names is None else tuple(names),
-    )
-
-
-def _read_description(folder: Path) -> dict[str, Any]:
-    path = folder / STORE_FILE
-    if not path.is_file():
-        is_unfinished = unfinished_folder(folder).is_dir()
-        action = "run the same medclip data pack again to continue" if is_unfinished else "check the path"
-        raise StoreError(f"{folder} holds no packed store", action=action)
-    try:
-        description: dict[str, Any] = dict(read_json(path))
-        version = description["schema_version"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{path} is damaged or cannot be read", action=_AGAIN) from error
-    if version != SCHEMA_VERSION:
-        raise StoreError(
-            f"{folder} was packed by another version of medclip",
-            received=f"schema {version}",
-            allowed=f"schema {SCHEMA_VERSION}",
-            action=_AGAIN,
-        )
-    if description.get(SEAL) != description_sha256(description):
-        raise StoreError(f"{path} has changed since it was written", action=_AGAIN)
-    return description

@@ -10,13 +10,12 @@ from torch import Tensor
 
 from medclip.core.dataset import Dataset
 from medclip.core.errors import DatasetError, FormatError, SignalError
-from medclip.core.input_spec import InputSpec, PreparedBatch, PreparedInput
+from medclip.core.image_steps import ValueRange
+from medclip.core.input_spec import InputSpec, PreparedBatch, PreparedInput, RestorableSpec, records_at_once
 from medclip.core.sample import Sample
 from medclip.zeroshot.windows import Pooling, WindowReview, batches, choose_windows, pool_scores
 
 __all__ = ["RecordReader", "select_folds", "select_records"]
-
-_BATCH_SIZE = 64
 
 
 def select_folds(dataset: Dataset, folds: Sequence[str] | None) -> list[int]:
@@ -93,13 +92,15 @@ class RecordReader:
             FormatError: One cannot be decoded.
             SignalError: One cannot be prepared.
         """
+        n_at_once = records_at_once(self._spec)
         if self._pooling == "middle":
-            for start in range(0, len(records), _BATCH_SIZE):
-                samples = [sample for record in records[start : start + _BATCH_SIZE] for sample in self._usable(record)]
-                if samples:
-                    yield self._spec.prepare_batch(samples)
+            for start in range(0, len(records), n_at_once):
+                members = records[start : start + n_at_once]
+                batch = self._spec.prepare_batch(sample for record in members for sample in self._usable(record))
+                if len(batch.values):
+                    yield batch
         else:
-            yield from batches(self._windows(records), _BATCH_SIZE)
+            yield from batches(self._windows(records), n_at_once)
         if not self.kept:
             raise DatasetError(f"no record of {self._dataset.name} can be used", action="check the files")
 
@@ -112,7 +113,9 @@ class RecordReader:
     def _usable(self, record: int) -> Iterator[Sample]:
         try:
             sample = self._read(record)
-            if self._skip:
+            if self._skip and isinstance(self._spec, RestorableSpec):
+                self._spec.check(sample, ValueRange.of(sample.array))
+            elif self._skip:
                 self._spec.prepare(sample)
         except (FormatError, SignalError):
             if not self._skip:

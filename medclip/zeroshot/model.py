@@ -13,7 +13,7 @@ from torch.nn import functional
 from medclip.bundle.load import Bundle, load_bundle
 from medclip.core.errors import ConfigError, InputError, LabelError, PromptError
 from medclip.core.finding_map import FindingMap
-from medclip.core.input_spec import InputSpec, PreparedBatch, RestorableSpec
+from medclip.core.input_spec import InputSpec, PreparedBatch, RestorableSpec, records_at_once
 from medclip.core.label_set import LabelSet
 from medclip.core.modality import find_label_set_file, label_set_names
 from medclip.core.sample import Sample
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = ["Model", "load"]
-
-_BATCH_SIZE = 64
 
 
 class Model:
@@ -180,7 +178,7 @@ class Model:
         """Return float64 ``(n_windows, n_findings)`` of the usable windows; a few at a time are in memory."""
         parts = [
             classifier.scores(self._encode(modality, batch)).double().numpy()
-            for batch in batches(review.usable(), _BATCH_SIZE)
+            for batch in batches(review.usable(), records_at_once(self._spec(modality)))
         ]
         return np.concatenate(parts)
 
@@ -311,14 +309,16 @@ class Model:
             raise ConfigError("this kind of recording has no places to show on a map", received=modality)
         return spec
 
-    def embed(self, samples: Sequence[Sample], *, batch_size: int = _BATCH_SIZE) -> Tensor:
+    def embed(self, samples: Sequence[Sample], *, batch_size: int | None = None) -> Tensor:
         """Return normalised embeddings ``(n_samples, D)`` of recordings of one modality."""
         if not samples:
             raise PromptError("no recordings to embed")
         modality = samples[0].modality
+        spec = self._spec(modality)
+        step = batch_size or records_at_once(spec)
         parts = [
-            self._encode(modality, self._spec(modality).prepare_batch(samples[start : start + batch_size]))
-            for start in range(0, len(samples), batch_size)
+            self._encode(modality, spec.prepare_batch(samples[start : start + step]))
+            for start in range(0, len(samples), step)
         ]
         return torch.cat(parts)
 
