@@ -104,7 +104,8 @@ class PretrainedImage(Configurable, nn.Module):
             )
         x, mask = without_padding(x, mask)
         grid = token_grid(x.shape[2:], self.per_token)
-        pixels = (fill_up(x, self.per_token) - self.image_mean) / self.image_std
+        filled = fill_up(x, self.per_token if self.family.has_patches else 1)
+        pixels = (filled - self.image_mean) / self.image_std
         output = self.network(pixel_values=pixels, **self.family.options)
         tokens = self.family.finish(self.network, output.last_hidden_state)
         patches = tokens[:, self.family.n_prefix(self.network.config) :]
