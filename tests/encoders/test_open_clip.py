@@ -91,7 +91,7 @@ def test_values_are_those_of_timm(tmp_path: Path) -> None:
 
 def test_another_trunk(tmp_path: Path) -> None:
     config = {**CONFIG, "model_cfg": {"vision_cfg": {"timm_model_name": "convnext_base"}}}
-    with pytest.raises(ConfigError, match="cannot convert .* received convnext_base"):
+    with pytest.raises(ConfigError, match=r"cannot convert .* received convnext_base"):
         PretrainedImage(str(write(tmp_path, config)))
 
 

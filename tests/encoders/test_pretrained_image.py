@@ -105,9 +105,7 @@ def test_a_folded_convolution_gives_the_same_numbers(networks: dict, kind: str) 
 
 @torch.no_grad()
 @pytest.mark.parametrize("kind", ["clip", "resnet"])
-def test_folding_needs_like_channels_where_a_bias_or_padding_stands_against_it(
-    networks: dict, kind: str
-) -> None:
+def test_folding_needs_like_channels_where_a_bias_or_padding_stands_against_it(networks: dict, kind: str) -> None:
     folder = str(networks[kind][0])
     with pytest.raises(ConfigError, match="unlike scaling cannot be folded"):
         PretrainedImage(folder, one_channel="fold")
@@ -134,7 +132,9 @@ def test_a_description_names_no_place(networks: dict) -> None:
 def test_low_rank_adapters_can_be_merged(networks: dict) -> None:
     for kind in ("vit", "dinov2", "siglip", "clip"):
         adapted = apply_lora(PretrainedImage(str(networks[kind][0])), LoRA(r=2, dropout=0.0)).eval()
-        names = {name.split(".lora_")[0].rpartition(".")[2] for name, _ in adapted.named_parameters() if "lora_" in name}
+        names = {
+            name.split(".lora_")[0].rpartition(".")[2] for name, _ in adapted.named_parameters() if "lora_" in name
+        }
         assert {"q_proj", "k_proj", "v_proj", "fc1", "fc2"} <= names
         with torch.no_grad():
             before = adapted(X).pooled

@@ -26,7 +26,9 @@ def monais() -> nn.Module:
 
 def renamed(network: nn.Module, prefix: str) -> dict[str, torch.Tensor]:
     """As in the published self-supervised weights: another prefix and other names of the feed-forward parts."""
-    old = {name.replace("linear1", "fc1").replace("linear2", "fc2"): value for name, value in network.state_dict().items()}
+    old = {
+        name.replace("linear1", "fc1").replace("linear2", "fc2"): value for name, value in network.state_dict().items()
+    }
     return {prefix + name: value for name, value in old.items()}
 
 

@@ -62,7 +62,10 @@ class Model(nn.Module):
             statement_ids=torch.tensor(distinct, dtype=torch.int64),
             statement_of=torch.tensor([[statement in record for statement in distinct] for record in own]).bool(),
             present={} if presence is None else {"a": torch.tensor(presence)[rows].bool()},
-            tokens={"a": embeddings[:, None] * features(4, WIDTH), "b": embeddings.unflatten(1, (3, -1)).repeat(1, 1, 3)},
+            tokens={
+                "a": embeddings[:, None] * features(4, WIDTH),
+                "b": embeddings.unflatten(1, (3, -1)).repeat(1, 1, 3),
+            },
             token_masks={"a": torch.arange(4) <= rows[:, None] % 4},
         )
         return torch.stack(list(self.objective(batch).values())).sum()
