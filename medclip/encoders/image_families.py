@@ -25,6 +25,7 @@ class Family:
         network: Name of its class in transformers.
         has_head: Whether it pools with layers of its own, which a recipe may leave out.
         has_class_token: Whether the first token stands for the whole image.
+        has_patches: Whether it cuts patches, which the image has to fill.
         changes: Entries of the configuration that differ from what is stored.
         without_head: The same, when its own pooling is left out.
         arguments: Further arguments of the class.
@@ -38,6 +39,7 @@ class Family:
     network: str
     has_head: bool = False
     has_class_token: bool = True
+    has_patches: bool = True
     changes: Mapping[str, Any] = field(default_factory=dict)
     without_head: Mapping[str, Any] = field(default_factory=dict)
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -84,6 +86,7 @@ _FAMILIES = {
     "resnet": Family(
         "ResNetModel",
         has_class_token=False,
+        has_patches=False,
         n_prefix=lambda config: 0,
         per_token=lambda config: 4 * 2 ** (len(config.depths) - (0 if config.downsample_in_first_stage else 1)),
         width=lambda config: int(config.hidden_sizes[-1]),

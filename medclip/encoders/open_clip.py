@@ -92,10 +92,9 @@ def _trunk_weights(path: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(str(path), framework="pt") as file:  # type: ignore[no-untyped-call]
-            return {
-                name.removeprefix(_TRUNK): file.get_tensor(name) for name in file.keys() if name.startswith(_TRUNK)
-            }
+        with safe_open(str(path), framework="pt") as file:
+            names: list[str] = file.keys()
+            return {name.removeprefix(_TRUNK): file.get_tensor(name) for name in names if name.startswith(_TRUNK)}
     except SafetensorError as error:
         raise ConfigError(f"{path} is damaged ({error})") from error
 

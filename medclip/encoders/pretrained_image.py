@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from medclip.core.errors import ConfigError
 from medclip.encoders.configurable import Configurable
 from medclip.encoders.huggingface import find_file, load_image_network, read_config
-from medclip.encoders.image_families import Family, family_of, plain_config
+from medclip.encoders.image_families import family_of, plain_config
 from medclip.encoders.open_clip import OPEN_CLIP_FILE, load_open_clip_image
 from medclip.encoders.output import EncoderOutput, fill_up, masked_mean, token_grid, token_mask, without_padding
 
@@ -43,6 +43,9 @@ class PretrainedImage(Configurable, nn.Module):
     Raises:
         ConfigError: It cannot be found, is no known network of images, or does not say how its input is scaled.
     """
+
+    image_mean: Tensor
+    image_std: Tensor
 
     def __init__(
         self,
@@ -86,7 +89,7 @@ class PretrainedImage(Configurable, nn.Module):
             # Used in its own pretraining only.
             weight.requires_grad_(not name.endswith("mask_token"))
         if gradient_checkpointing:
-            network.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
+            network.gradient_checkpointing_enable({"use_reentrant": False})
         self.remember(
             name_or_path=None, revision=None, config=plain_config(network.config), image_mean=mean, image_std=std
         )
@@ -104,7 +107,8 @@ class PretrainedImage(Configurable, nn.Module):
             )
         x, mask = without_padding(x, mask)
         grid = token_grid(x.shape[2:], self.per_token)
-        pixels = (fill_up(x, self.per_token) - self.image_mean) / self.image_std
+        filled = fill_up(x, self.per_token if self.family.has_patches else 1)
+        pixels = (filled - self.image_mean) / self.image_std
         output = self.network(pixel_values=pixels, **self.family.options)
         tokens = self.family.finish(self.network, output.last_hidden_state)
         patches = tokens[:, self.family.n_prefix(self.network.config) :]

@@ -51,7 +51,7 @@ class Projection(Configurable, nn.Module):
                 received="batch_norm",
                 allowed="none, linear, gelu",
             )
-        return self.forward(tokens.flatten(0, 1)).unflatten(0, tokens.shape[:2])
+        return self.forward(tokens.flatten(0, 1)).reshape(*tokens.shape[:2], -1)
 
 
 def _layers(n_in: int, n_out: int, kind: Kind) -> list[nn.Module]:

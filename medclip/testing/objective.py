@@ -31,7 +31,9 @@ def check_objective(objective: nn.Module, *, width: int = 8, seed: int = 0) -> N
     """
     needs = getattr(objective, "needs", None)
     require(isinstance(needs, frozenset), "an objective states what it needs")
-    require(frozenset(needs or ()) <= {"reports", "statements", "tokens"}, f"an objective needs something unknown: {needs}")
+    require(
+        frozenset(needs or ()) <= {"reports", "statements", "tokens"}, f"an objective needs something unknown: {needs}"
+    )
     objective.eval()
     batch = _batch(width, seed)
     terms = objective(batch)
