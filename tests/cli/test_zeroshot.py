@@ -110,3 +110,43 @@ def test_own_prompts_are_embedded_with_the_text_encoder(run, smoke_bundle, recor
 
 def swapped(sides: dict[str, list[str]]) -> dict[str, list[str]]:
     return {"positive": sides["negative"], "negative": sides["positive"]}
+
+
+def test_windows_are_chosen_on_the_command_line(run, smoke_bundle, tmp_path) -> None:
+    path = recordings.write(tmp_path, "long", *recordings.simulated(100, 30), rate_hz=100)
+    arguments = ("zeroshot", path, "--model", smoke_bundle, *OPTIONS)
+    scores = {}
+    for how in ("mean", "max", "first", "middle"):
+        code, out, err = run(*arguments, "--windows", how, "--json")
+        assert (code, err) == (0, "")
+        answer = json.loads(out)
+        assert ("windows" in answer) == (how in ("mean", "max"))
+        scores[how] = {entry["code"]: entry["score"] for entry in answer["findings"]}
+    assert run(*arguments, "--json")[1] == run(*arguments, "--windows", "mean", "--json")[1]
+    for finding, highest in scores["max"].items():
+        assert highest >= max(scores[how][finding] for how in ("mean", "first", "middle"))
+    lines = run(*arguments)[1].splitlines()
+    assert " at 0:" in lines[1]
+    code, out, err = run(*arguments, "--windows", "median")
+    assert (code, out) == (2, "")
+    assert "choose from" in err
+
+
+def test_a_watch_is_answered_with_its_reservation_first(run, smoke_bundle, tmp_path) -> None:
+    stored, leads = recordings.simulated()
+    path = recordings.write(tmp_path, "watch", stored[:1], leads[:1])
+    code, out, err = run("zeroshot", path, "--model", smoke_bundle, *OPTIONS)
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[1].startswith("reservation: 1 of 12 leads (without II, III")
+    assert all("not assessable: lacks" in line for line in lines if line.endswith(")") and "  " in line)
+
+
+def test_labels_of_another_kind_of_data_are_refused_with_those_that_fit(run, smoke_bundle, recording) -> None:
+    code, out, err = run("zeroshot", recording, "--model", smoke_bundle, "--labels", "chexpert")
+    assert (code, out) == (2, "")
+    assert "label set chexpert is for another kind of data than the bundle" in err
+    assert "received cxr" in err
+    assert "ptbxl-superclass" in err.split("allowed:")[1]
+    assert "padchest" not in err
+    assert err.count("\n") == 1

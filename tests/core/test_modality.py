@@ -295,7 +295,7 @@ def test_formats_are_listed_by_what_users_call_them(tmp_path: Path) -> None:
 def test_what_is_no_readable_file(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="does not exist"):
         sniff(tmp_path / "none")
-    with pytest.raises(FormatError, match="no known format: received a folder"):
+    with pytest.raises(FormatError, match="is a folder and not one recording: received 0 files"):
         sniff(tmp_path)
     (tmp_path / "file").write_bytes(b"x")
     with pytest.raises(FormatError, match="cannot be read"):

@@ -133,7 +133,7 @@ LOWERED = [(high, low) for high in RATES_HZ for low in RATES_HZ if high >= 1.25 
 
 @pytest.mark.parametrize(("from_hz", "to_hz"), LOWERED)
 def test_a_chirp_above_the_new_nyquist_frequency_is_40_db_down(from_hz: int, to_hz: int) -> None:
-    """From 1.15 of the new Nyquist frequency on, where the filter's slope ends; picking samples would keep all of it."""
+    """From 1.15 of the new Nyquist frequency on, where the filter has fallen; picking samples would keep all of it."""
     chirp_above = sweep(from_hz, 1.15 * to_hz / 2, 0.49 * from_hz)
     found = resample(chirp_above.astype(np.float32), from_hz, to_hz)
     inner = found[len(found) // 20 : -len(found) // 20]

@@ -1,4 +1,4 @@
-"""Windows of a waveform: each is what the whole recording, resampled at once, holds there, and a day costs no memory."""
+"""Windows of a waveform: each is what the whole recording, resampled at once, holds there; a day costs no memory."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_scaling_is_that_of_the_window() -> None:
 
 
 def test_bad_input() -> None:
-    with pytest.raises(SignalError, match="too short: received 2.9 s; allowed: at least 3 s"):
+    with pytest.raises(SignalError, match=r"too short: received 2\.9 s; allowed: at least 3 s"):
         SPEC.windows(noise(500, 2.9))
     with pytest.raises(SignalError, match="takes another kind of data"):
         SPEC.windows(dataclasses.replace(noise(500, 60), modality="eeg"))

@@ -38,7 +38,7 @@ def test_one_window_alone_lies_in_the_middle() -> None:
 
 @pytest.mark.parametrize("overlap", [-0.1, 1.0, 7, float("nan")])
 def test_an_overlap_that_cannot_be(overlap: float) -> None:
-    with pytest.raises(ConfigError, match="overlap of windows is out of range: .*allowed: 0 to less than 1"):
+    with pytest.raises(ConfigError, match=r"overlap of windows is out of range: .*allowed: 0 to less than 1"):
         window_starts(100, 10, overlap=overlap, at_most=None)
 
 

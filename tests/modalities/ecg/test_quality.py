@@ -147,11 +147,12 @@ def test_noise_and_hum() -> None:
     assert "mains" not in kinds(simulate_ecg(["PACE"], seed=1))
 
 
+@pytest.mark.parametrize("rate_hz", [100, 250, 500])
 @pytest.mark.parametrize("leads", [slice(None), slice(0, 1)])
-def test_nothing_but_noise_cannot_be_judged(leads: slice) -> None:
-    sound = simulate_ecg([], seed=1)
+def test_nothing_but_noise_cannot_be_judged(leads: slice, rate_hz: int) -> None:
+    sound = simulate_ecg([], seed=1, sampling_rate_hz=rate_hz)
     names = sound.channel_names[leads]
-    noise = np.random.default_rng(0).normal(0, 0.3, (len(names), 5000)).astype(np.float32)
+    noise = np.random.default_rng(0).normal(0, 0.3, (len(names), 10 * rate_hz)).astype(np.float32)
     (issue,) = (
         issue for issue in sound.replace(array=noise, channel_names=names).quality() if issue.severity == "unusable"
     )
