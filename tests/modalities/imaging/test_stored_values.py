@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pydicom
 import pytest
 import SimpleITK
 from image_dicom_files import image, ramp, write
+from PIL import Image
 from pydicom.encaps import encapsulate
 
 from medclip.core.errors import FormatError, MissingDependencyError
@@ -85,7 +87,7 @@ def test_contradictory_headers_are_refused_before_anything_is_decoded(
 
 def test_unknown_codings_and_missing_plug_ins_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = image(ramp())
-    dataset.PixelData = encapsulate([bytes(100)])
+    dataset.PixelData = encapsulate([bytes(98) + b"\xff\xd9"])
     dataset["PixelData"].is_undefined_length = True
     dataset.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.100"
     path = write(tmp_path / "file", dataset)
@@ -94,7 +96,7 @@ def test_unknown_codings_and_missing_plug_ins_are_named(tmp_path: Path, monkeypa
     # A head of JPEG 2000 with the right size.
     head = bytes.fromhex("ff4fff51002900000000003000000040") + bytes(24) + bytes.fromhex("00010f0101")
     assert codestream_of(head) is not None
-    dataset.PixelData = encapsulate([head + bytes(60)])
+    dataset.PixelData = encapsulate([head + bytes(60) + b"\xff\xd9"])
     dataset["PixelData"].is_undefined_length = True
     write(path, dataset)
     with pytest.raises(FormatError, match="coded in a way that is not read: received MPEG2"):
@@ -114,6 +116,43 @@ def test_a_compressed_picture_of_another_size_is_refused_before_it_is_decoded(tm
     dataset.Rows = 32
     with pytest.raises(FormatError, match="not the one that its header announces: received 64 x 48 pixels"):
         stored_values(open_dicom(write(tmp_path / "file", dataset)))
+
+
+@pytest.mark.parametrize("form", ["JPEG", "JPEG2000"])
+def test_a_compressed_picture_without_its_end_is_refused(form: str, tmp_path: Path) -> None:
+    """Codecs fill what is missing with grey and say so to nobody but a terminal."""
+    buffer = io.BytesIO()
+    Image.fromarray(ramp(kind="u1", top=255)).save(buffer, form)
+    dataset = image(ramp(kind="u1", top=255))
+    dataset.file_meta.TransferSyntaxUID = f"1.2.840.10008.1.2.4.{'50' if form == 'JPEG' else '90'}"
+    for n_missing in (0, 40):
+        content = buffer.getvalue()
+        dataset.PixelData = encapsulate([content[: len(content) - n_missing]])
+        dataset["PixelData"].is_undefined_length = True
+        file = open_dicom(write(tmp_path / "file", dataset))
+        if not n_missing:
+            assert stored_values(file).array.shape == (1, 64, 48)
+            continue
+        with pytest.raises(FormatError, match="has no end"):
+            stored_values(file)
+
+
+def test_broken_run_lengths_are_one_line(tmp_path: Path) -> None:
+    dataset = image(ramp())
+    dataset.compress("1.2.840.10008.1.2.5", encoding_plugin="pydicom", generate_instance_uid=False)
+    content = write(tmp_path / "whole", dataset).read_bytes()
+    start, path = open_dicom(tmp_path / "whole").pixel_offset or 0, tmp_path / "file"
+    rng, n_refused = np.random.default_rng(3), 0
+    for _ in range(60):
+        changed = bytearray(content)
+        for place in rng.integers(start, len(content), 8):
+            changed[place] = int(rng.integers(256))
+        path.write_bytes(changed)
+        try:
+            stored_values(open_dicom(path))
+        except FormatError:
+            n_refused += 1
+    assert n_refused > 20
 
 
 @pytest.mark.parametrize("header_is_signed", [False, True])
