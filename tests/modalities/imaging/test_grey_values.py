@@ -106,7 +106,7 @@ def test_an_unusable_window_is_not_used_and_an_unknown_function_refused(tmp_path
     scaled, notes = shown(image(ramp(), WindowCenter=0, WindowWidth=0), tmp_path)
     assert (scaled.min(), scaled.max()) == (0.0, 1.0)
     assert "no usable width" in notes[0]
-    with pytest.raises(FormatError, match="unknown window: received CUBIC; allowed: LINEAR, LINEAR_EXACT, SIGMOID"):
+    with pytest.raises(FormatError, match="unknown shape: allowed: LINEAR, LINEAR_EXACT, SIGMOID"):
         shown(image(ramp(), WindowCenter=1, WindowWidth=2, VOILUTFunction="CUBIC"), tmp_path)
 
 
