@@ -108,9 +108,7 @@ class ResidualEncoder(nn.Module):
         return None if output.tokens is None else self.pool.local(output.tokens, output.grid)  # type: ignore[operator]
 
 
-def _check(
-    n_axes: int, depth: int, kernel_size: int, stem: str, stem_stride: Sequence[int], last_stride: int
-) -> None:
+def _check(n_axes: int, depth: int, kernel_size: int, stem: str, stem_stride: Sequence[int], last_stride: int) -> None:
     if depth not in _BLOCKS:
         raise ConfigError("unknown depth of a residual network", received=depth, allowed=tuple(_BLOCKS))
     if kernel_size % 2 == 0:
