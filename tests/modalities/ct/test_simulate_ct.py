@@ -60,16 +60,17 @@ def test_the_reported_side_is_where_the_mask_lies(finding):
 def test_a_sample_is_a_volume_in_the_house_convention():
     sample = simulate_volume([], seed=3, shape=(31, 44, 47))
     assert np.array_equal(sample.array, np.rint(sample.array))
-    assert sample.array.min() >= -1024 and 300 < sample.array.max() < 3072
+    assert sample.array.min() >= -1024
+    assert 300 < sample.array.max() < 3072
     axes = np.array(sample.direction).reshape(3, 3)
     # The last voxel is the head, back and left corner of a field around the middle of the chest.
     last = np.array(sample.origin_mm) + ((np.array(sample.array.shape) - 1) * sample.spacing_mm) @ axes
     assert (last - sample.origin_mm > 0).all()
     assert last[2] - sample.origin_mm[2] == pytest.approx(330 * 30 / 31)
     assert (last + sample.origin_mm)[0] == pytest.approx(0, abs=1e-3)
-    # The spine is bright and behind the middle.
+    # Nothing is as bright as the arches of the vertebrae, at the back.
     bright = (sample.array[:, :, 21:26] > 150).sum(axis=(0, 2))
-    assert bright[22:].sum() > 2 * bright[:22].sum()
+    assert bright.argmax() > 25
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -83,12 +84,14 @@ def test_findings_have_a_mask_where_they_are(code):
         "Consolidation": (-60, 60),
         "Lung nodule": (-10, 50),
         "Emphysema": (-1000, -940),
-        "Arterial wall calcification": (500, 1200),
-        "Coronary artery wall calcification": (250, 1200),
+        "Arterial wall calcification": (130, 1200),
+        "Coronary artery wall calcification": (130, 1200),
         "Cardiomegaly": (20, 300),
     }
+    # Calcium is told from 130 HU on (Agatston et al., J Am Coll Cardiol 15:827, 1990).
     low, high = expected[code]
-    assert mask.any() and low <= np.median(inside) <= high
+    assert mask.any()
+    assert low <= np.median(inside) <= high
 
 
 @pytest.mark.parametrize(

@@ -74,11 +74,16 @@ def test_the_reported_side_is_where_the_mask_lies(finding):
 
 def test_a_sample_is_a_radiograph_in_the_house_convention():
     sample = simulate_radiograph([], seed=3, size=96)
-    assert sample.array.dtype == np.float32 and sample.array.min() >= 0 and sample.array.max() <= 1
-    assert sample.array[0, 0] < 0.05 and sample.array[60:80, 46:50].mean() > 0.7  # dark air, bright spine
+    assert sample.array.dtype == np.float32
+    assert sample.array.min() >= 0
+    assert sample.array.max() <= 1
+    assert sample.array[0, 0] < 0.05
+    assert sample.array[60:80, 46:50].mean() > 0.7
     assert sample.spacing_mm == pytest.approx((400 / 96, 400 / 96))
-    assert sample.labels["Normal"] == 1.0 and not sample.regions
-    assert sample.attributes["sex"] in ("female", "male") and 20 <= sample.attributes["age"] <= 90
+    assert sample.labels["Normal"] == 1.0
+    assert not sample.regions
+    assert sample.attributes["sex"] in ("female", "male")
+    assert 20 <= sample.attributes["age"] <= 90
 
 
 @pytest.mark.parametrize("code", [code for code in CODES if code not in ("Normal", "Emphysema")])

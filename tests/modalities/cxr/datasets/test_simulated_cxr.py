@@ -83,5 +83,6 @@ def test_both_views_of_a_patient_are_records_of_their_own() -> None:
     frontal, lateral = dataset[0], dataset[1]
     assert (frontal.attributes["view"], lateral.attributes["view"]) == ("frontal", "lateral")
     assert (frontal.attributes["projection"], lateral.attributes["projection"]) == ("PA", "LL")
-    assert frontal.patient_id == lateral.patient_id and frontal.labels == lateral.labels
+    assert frontal.patient_id == lateral.patient_id
+    assert frontal.labels == lateral.labels
     assert not np.array_equal(frontal.array, lateral.array)

@@ -54,21 +54,26 @@ def test_the_frontal_view_shows_the_right_side_on_the_left_and_the_head_on_top()
     grid = projection_grid(64, 400.0, view="frontal")
     ball = inside(ellipsoid(grid, np.array([100.0, 0.0, -120.0]), np.full(3, 20.0)), grid)
     row, column = np.unravel_index(line_integrals(ball, grid, view="frontal").argmax(), (64, 64))
-    assert row < 32 and column < 32
+    assert row < 32
+    assert column < 32
 
 
 def test_the_lateral_view_shows_the_front_on_the_left():
     grid = projection_grid(64, 400.0, view="lateral")
     ball = inside(ellipsoid(grid, np.array([-100.0, -90.0, 0.0]), np.full(3, 20.0)), grid)
     row, column = np.unravel_index(line_integrals(ball, grid, view="lateral").argmax(), (64, 64))
-    assert row > 32 and column < 32
+    assert row > 32
+    assert column < 32
 
 
 def test_display_is_dark_for_air_bright_for_bone_and_noisy_as_asked():
     absorbed = np.zeros((80, 80), np.float32)
     absorbed[10:70, 10:70] = np.linspace(1.0, 6.0, 60, dtype=np.float32)
     clean = display(absorbed, 4.0, np.random.default_rng(0), noise=0.0)
-    assert clean.dtype == np.float32 and clean.min() >= 0 and clean.max() <= 1
-    assert clean[2, 2] == 0 and (np.diff(clean[40, 12:68]) > -1e-3).all()
+    assert clean.dtype == np.float32
+    assert clean.min() >= 0
+    assert clean.max() <= 1
+    assert clean[2, 2] == 0
+    assert (np.diff(clean[40, 12:68]) > -1e-3).all()
     noisy = [display(absorbed, 4.0, np.random.default_rng(1), noise=level) - clean for level in (0.05, 0.2)]
     assert 0 < noisy[0][20:60, 40:60].std() < noisy[1][20:60, 40:60].std()
