@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from numbers import Real
 from typing import Any, ClassVar, Literal, get_args
@@ -134,8 +134,8 @@ class ImageSpec:
         values.check_missing(sample.array.size)
         _check_values(values.low, values.high)
 
-    def prepare_batch(self, samples: Sequence[Sample]) -> PreparedBatch:
-        """Prepare images of any sizes.
+    def prepare_batch(self, samples: Iterable[Sample]) -> PreparedBatch:
+        """Prepare images of any sizes, one after the other.
 
         Raises:
             SignalError: One of them cannot be used.

@@ -7,7 +7,7 @@ its ``prepare``, so a model cannot be fed at the wrong rate, in the wrong channe
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
@@ -71,8 +71,11 @@ class InputSpec(Protocol):
     def prepare(self, sample: Sample) -> PreparedInput:
         """Bring one sample into the expected form, or raise ``SignalError``."""
 
-    def prepare_batch(self, samples: Sequence[Sample]) -> PreparedBatch:
-        """Same as stacking ``prepare`` of each sample, and faster for samples of one layout."""
+    def prepare_batch(self, samples: Iterable[Sample]) -> PreparedBatch:
+        """Same as stacking ``prepare`` of each sample, and faster for waveforms of one layout.
+
+        Images are prepared as they come, so that an iterator that reads them keeps one at a time in memory.
+        """
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types for ``bundle.json``; ``input_spec_from_dict`` reads them back."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from numbers import Real
 from typing import Any, ClassVar, Literal, get_args
@@ -85,6 +85,12 @@ class VolumeSpec:
         """``(1, depth, height, width)``."""
         return (1, *self.shape_dhw)
 
+    @property
+    def hu_per_unit(self) -> float:
+        """Hounsfield units of a difference of 1 in what is prepared."""
+        low, high = self.window_hu
+        return high - low if self.scaling == "zero_one" else (high - low) / 2
+
     def to_dict(self) -> dict[str, Any]:
         """Plain types for ``bundle.json``."""
         described = {entry.name: getattr(self, entry.name) for entry in fields(self)}
@@ -124,8 +130,8 @@ class VolumeSpec:
         values.check_missing(sample.array.size)
         _check_values(values.low, values.high)
 
-    def prepare_batch(self, samples: Sequence[Sample]) -> PreparedBatch:
-        """Prepare volumes of any sizes.
+    def prepare_batch(self, samples: Iterable[Sample]) -> PreparedBatch:
+        """Prepare volumes of any sizes, one after the other.
 
         Raises:
             SignalError: One of them cannot be used.
@@ -186,7 +192,7 @@ class VolumeSpec:
         low, high = self.window_hu
         windowed: np.ndarray = np.clip(values, np.float32(low), np.float32(high), order="C")
         windowed -= np.float32(low)
-        windowed *= np.float32(1.0 / (high - low) if self.scaling == "zero_one" else 2.0 / (high - low))
+        windowed *= np.float32(1.0 / self.hu_per_unit)
         if self.scaling == "minus_one_one":
             windowed -= np.float32(1.0)
         windowed[~mask] = 0.0 if self.scaling == "zero_one" else -1.0

@@ -118,7 +118,7 @@ def prepared_batch(store: PackedStore, records: np.ndarray, spec: InputSpec) -> 
     if store.input_spec is not None and len(records):
         return _packed_inputs(store, records, spec)
     if not isinstance(spec, WaveformSpec) or spec.modality != store.modality or len(records) == 0:
-        batch = spec.prepare_batch([store[int(record)] for record in records])
+        batch = spec.prepare_batch(store[int(record)] for record in records)
         return batch.values, batch.mask
     groups = store.read(records)
     parts = [
