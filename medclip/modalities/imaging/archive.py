@@ -17,12 +17,12 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 from medclip.core.errors import FormatError
 from medclip.modalities.imaging.dicom_file import is_dicom
 
-__all__ = ["Limits", "Unpacked", "holds_dicom", "is_archive", "unpacked"]
+__all__ = ["Limits", "Unpacked", "holds_dicom", "is_archive", "member_heads", "unpacked"]
 
 _CHUNK_BYTES = 1 << 20
 _HEAD_BYTES = 4096
@@ -92,33 +92,36 @@ def _begins_with_tar(head: bytes) -> bool:
 
 def holds_dicom(path: Path) -> bool:
     """Tell whether a DICOM file is among the first members of an archive; never raises."""
+    return any(is_dicom(head) for head in member_heads(path))
+
+
+def member_heads(path: Path) -> Iterator[bytes]:
+    """Return the first bytes of each of the first members of an archive, none if it is damaged; never raises."""
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 members = (info for info in archive.infolist() if not info.is_dir())
-                return any(_is_dicom_member(archive.open(info)) for info in itertools.islice(members, _LOOKED_AT))
-        return _tar_holds_dicom(path)
+                for info in itertools.islice(members, _LOOKED_AT):
+                    with archive.open(info) as member:
+                        yield member.read(_HEAD_BYTES)
+        else:
+            yield from _tar_member_heads(path)
     except (*_DAMAGES, RuntimeError):
-        return False
+        return
 
 
-def _tar_holds_dicom(path: Path) -> bool:
+def _tar_member_heads(path: Path) -> Iterator[bytes]:
     n_bytes = 0
     with tarfile.open(path, "r:*") as archive:
         for info in itertools.islice(archive, _LOOKED_AT):
             member = archive.extractfile(info) if info.isreg() and not info.issparse() else None
-            if member is not None and _is_dicom_member(member):
-                return True
+            if member is not None:
+                with member:
+                    yield member.read(_HEAD_BYTES)
             # To get at the next member, this one is decompressed.
             n_bytes += info.size
             if n_bytes > _LOOKED_AT_BYTES:
-                return False
-    return False
-
-
-def _is_dicom_member(member: IO[bytes]) -> bool:
-    with member:
-        return is_dicom(member.read(_HEAD_BYTES))
+                return
 
 
 @contextlib.contextmanager
@@ -154,6 +157,10 @@ def _as_format_error(path: Path) -> Iterator[None]:
         raise FormatError(f"{path.name} is encrypted", action="unpack it into a folder and give that") from error
 
 
+def _truncated(path: Path) -> FormatError:
+    return FormatError(f"{path.name} is truncated: it ends before its last member does", action=_COPY_AGAIN)
+
+
 class _Taken:
     """What has been taken out of an archive so far, against its limits."""
 
@@ -184,7 +191,7 @@ class _Taken:
             received = f"more than {self.limits.ratio:g} times its own {self.n_packed} bytes"
             raise self._too_large(received, f"{self.limits.ratio:g} times")
 
-    def take(self, member: IO[bytes], name: str) -> None:
+    def take(self, member: IO[bytes], name: str, n_bytes: int) -> None:
         """Write a member that is a DICOM file; of another, read nothing beyond its beginning."""
         head = member.read(_HEAD_BYTES)
         self.add_bytes(len(head))
@@ -199,6 +206,8 @@ class _Taken:
                 file.write(head)
                 head = member.read(_CHUNK_BYTES)
                 self.add_bytes(len(head))
+            if file.tell() != n_bytes:
+                raise _truncated(self.path)
         self.files.append(target)
 
     def _too_large(self, received: str, allowed: str) -> FormatError:
@@ -219,7 +228,7 @@ def _take_zip(path: Path, taken: _Taken) -> None:
                 taken.n_links += 1
             elif not info.is_dir():
                 with archive.open(info) as member:
-                    taken.take(member, info.filename)
+                    taken.take(member, info.filename, info.file_size)
 
 
 def _take_tar(path: Path, taken: _Taken) -> None:
@@ -234,7 +243,11 @@ def _take_tar(path: Path, taken: _Taken) -> None:
                 continue
             with member:
                 before = taken.n_others
-                taken.take(member, info.name)
+                taken.take(member, info.name, info.size)
             if taken.n_others > before:
                 # What is not read is decompressed all the same, to get at the next member.
                 taken.add_bytes(max(0, info.size - _HEAD_BYTES))
+        # The library takes the end of the file for the end of the archive, which is two blocks of zeros.
+        end: Any = archive.fileobj
+        if end.tell() <= archive.offset:
+            raise _truncated(path)

@@ -12,6 +12,7 @@ from medclip.modalities.imaging.archive import holds_dicom, is_archive
 from medclip.modalities.imaging.dicom_file import is_dicom
 from medclip.modalities.imaging.series import read_series
 from medclip.modalities.imaging.series_list import files_under
+from medclip.modalities.imaging.study import is_radiograph_study
 
 __all__ = ["FORMAT", "read", "sniff"]
 
@@ -20,7 +21,9 @@ _HEAD_BYTES = 4096
 
 
 def sniff(path: Path, head: bytes) -> bool:
-    """Tell whether there is a DICOM file among the first of a folder or archive."""
+    """Tell whether there is a DICOM file among the first of a folder or archive, and it is no study of radiographs."""
+    if is_radiograph_study(path, head):
+        return False
     if head:
         return is_archive(head) and holds_dicom(path)
     try:
