@@ -19,7 +19,9 @@ _ENTRY_POINT_GROUP = "medclip.encoders"
 class Configurable:
     """Mix-in, named before ``nn.Module``, that keeps the arguments of the constructor.
 
-    The arguments must be plain types (numbers, text, None, lists and dictionaries of these).
+    The arguments must be plain types (numbers, text, None, lists and dictionaries of these) or modules that are
+    configurable themselves. A module that reads something at its construction, such as pretrained weights, calls
+    ``remember`` with arguments that build it without.
     """
 
     _arguments: dict[str, Any]
@@ -29,6 +31,10 @@ class Configurable:
         super().__init_subclass__(**options)
         if "__init__" in vars(cls):
             cls.__init__ = _noting_arguments(cls.__init__)  # type: ignore[method-assign]
+
+    def remember(self, **arguments: Any) -> None:
+        """Replace noted arguments."""
+        object.__setattr__(self, "_arguments", self._arguments | arguments)
 
 
 def _noting_arguments(original: Callable[..., None]) -> Callable[..., None]:
@@ -56,7 +62,10 @@ def _named(signature: inspect.Signature, arguments: dict[str, Any]) -> dict[str,
 def describe(module: Configurable) -> dict[str, Any]:
     """Return ``{"class": "package.module:Name", "arguments": {...}}`` in plain types."""
     cls = type(module)
-    return {"class": f"{cls.__module__}:{cls.__qualname__}", "arguments": dict(module._arguments)}
+    arguments = {
+        name: describe(value) if isinstance(value, Configurable) else value for name, value in module._arguments.items()
+    }
+    return {"class": f"{cls.__module__}:{cls.__qualname__}", "arguments": arguments}
 
 
 def build(described: Mapping[str, Any]) -> Any:
@@ -78,7 +87,11 @@ def build(described: Mapping[str, Any]) -> Any:
         raise BundleError("the bundle names an unknown encoder", received=described.get("class")) from error
     if not (isinstance(cls, type) and issubclass(cls, Configurable)):
         raise BundleError("the bundle names something that is no encoder", received=described["class"])
+    arguments = {
+        key: build(value) if isinstance(value, Mapping) and value.keys() == {"class", "arguments"} else value
+        for key, value in described.get("arguments", {}).items()
+    }
     try:
-        return cls(**described.get("arguments", {}))
+        return cls(**arguments)
     except TypeError as error:
         raise BundleError(f"{name} does not take the arguments in the bundle ({error})") from error

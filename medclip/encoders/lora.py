@@ -66,6 +66,7 @@ def apply_lora(module: nn.Module, settings: LoRA) -> PeftModel:
         target_modules=settings.target_modules,
         rank_pattern=dict(settings.rank_pattern),
         modules_to_save=settings.modules_to_save,
+        exclude_modules=_never_called(module) or None,
         bias="none",
     )
     try:
@@ -77,6 +78,15 @@ def apply_lora(module: nn.Module, settings: LoRA) -> PeftModel:
             allowed=_linear_names(module),
             action="name endings of these layers, or all-linear",
         ) from error
+
+
+def _never_called(module: nn.Module) -> list[str]:
+    """Layers whose weight torch's own attention reads without calling them: an adapter there would have no effect."""
+    return [
+        f"{name}.out_proj".removeprefix(".")
+        for name, part in module.named_modules()
+        if isinstance(part, nn.MultiheadAttention)
+    ]
 
 
 def _linear_names(module: nn.Module) -> list[str]:

@@ -58,6 +58,23 @@ class Tower(nn.Module):
         output = self.encoder(x, mask)
         return self.projection(output.pooled), output
 
+    def project_tokens(self, output: EncoderOutput) -> Tensor:
+        """Bring an encoder's tokens into the shared space, ``(B, T, D)``, not normalised.
+
+        They go where the pooled vector goes: through what the encoder's pooling does to each (its ``local_tokens``, if
+        it has any) and through the same head. With mean pooling and a linear head the embedding is exactly their
+        average; otherwise they are what the embedding would be if that place were all there is.
+
+        Raises:
+            ConfigError: The encoder has no tokens, or the head cannot project them.
+        """
+        if output.tokens is None:
+            raise ConfigError("the encoder gives no tokens", received=type(self.encoder).__name__)
+        local = getattr(self.encoder, "local_tokens", None)
+        tokens = output.tokens if local is None else local(output)
+        projected: Tensor = self.projection.tokens(tokens)  # type: ignore[operator]
+        return projected
+
 
 class TextTower(nn.Module):
     """A text encoder with its head."""
@@ -114,10 +131,30 @@ class ContrastiveModel(nn.Module):
         Raises:
             ConfigError: The model has no tower for that modality.
         """
+        result: tuple[Tensor, EncoderOutput] = self.tower(modality)(x, mask)
+        return result
+
+    def encode_tokens(self, modality: str, x: Tensor, mask: Tensor | None = None) -> EncoderOutput:
+        """Encode prepared inputs with one vector per place, all in the shared space and none normalised.
+
+        The cosine between a token and a text, arranged in ``grid``, is the map of where the text applies.
+
+        Raises:
+            ConfigError: The model has no tower for that modality, or its encoder gives no tokens.
+        """
+        tower = self.tower(modality)
+        embedding, output = tower(x, mask)
+        return EncoderOutput(embedding, tower.project_tokens(output), output.mask, output.grid)
+
+    def tower(self, modality: str) -> Tower:
+        """Return the tower of one modality.
+
+        Raises:
+            ConfigError: The model has none.
+        """
         if modality not in self.towers:
             raise ConfigError("the model does not know this modality", received=modality, allowed=list(self.towers))
-        result: tuple[Tensor, EncoderOutput] = self.towers[modality](x, mask)
-        return result
+        return self.towers[modality]  # type: ignore[return-value]
 
 
 def _width(encoder: nn.Module) -> int:

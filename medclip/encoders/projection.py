@@ -36,6 +36,23 @@ class Projection(Configurable, nn.Module):
         projected: Tensor = self.layers(pooled)
         return projected
 
+    def tokens(self, tokens: Tensor) -> Tensor:
+        """Map ``(B, T, n_in)`` to ``(B, T, n_out)``, each token as if it were a pooled vector.
+
+        ``none``, ``linear`` and ``gelu`` treat every vector by itself. ``batch_norm`` does so once it is trained; in
+        training its statistics would mix tokens with pooled vectors.
+
+        Raises:
+            ConfigError: The head has a batch norm and is in training mode.
+        """
+        if self.training and any(isinstance(layer, nn.BatchNorm1d) for layer in self.layers):
+            raise ConfigError(
+                "a head with batch norm cannot project tokens in training",
+                received="batch_norm",
+                allowed="none, linear, gelu",
+            )
+        return self.forward(tokens.flatten(0, 1)).reshape(*tokens.shape[:2], -1)
+
 
 def _layers(n_in: int, n_out: int, kind: Kind) -> list[nn.Module]:
     if kind == "none" and n_in == n_out:

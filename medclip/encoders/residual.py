@@ -21,6 +21,7 @@ _BLOCKS = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3
 _CONV: dict[int, type[nn.Module]] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 _NORM: dict[int, type[nn.Module]] = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 _MAX_POOL: dict[int, type[nn.Module]] = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
+_MEAN_POOL: dict[int, type[nn.Module]] = {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: nn.AvgPool3d}
 
 
 class ResidualEncoder(nn.Module):
@@ -34,7 +35,9 @@ class ResidualEncoder(nn.Module):
         embedding_dim: Width of tokens and pooled vector.
         kernel_size: Places that a block's convolution sees along each axis, odd.
         stem: ``plain`` (7 wide, stride ``stem_stride``), ``max_pool`` (the same, then 3 wide with stride 2) or
-            ``patch`` (non-overlapping patches of ``stem_stride``, cheap on large inputs).
+            ``patch`` (non-overlapping patches of ``stem_stride``, cheap on large inputs). With ``patch`` the stages are
+            parted by averages over pairs, so that a token sees around the middle of its own place; a convolution with
+            stride 2 looks around the first of the two, and five of them around the first of 32.
         stem_stride: Stride of the stem along each axis.
         last_stride: Stride of the last stage along every axis; 1 keeps twice as many tokens along each.
         pooling: ``attention``, ``mean`` or ``mean_max``.
@@ -81,6 +84,9 @@ class ResidualEncoder(nn.Module):
         for stage, n_blocks in enumerate(_BLOCKS[depth]):
             for index in range(n_blocks):
                 stride = (1, 2, 2, last_stride)[stage] if index == 0 else 1
+                if stem == "patch" and stride == 2:
+                    stages.append(_MEAN_POOL[n_axes](2, ceil_mode=True))
+                    stride = 1
                 stages.append(block(n_axes, n_in, width * 2**stage, stride=stride, kernel_size=kernel_size))
                 n_in = width * 2**stage * block.expansion
         self.stages = nn.Sequential(*stages)

@@ -31,7 +31,8 @@ class ResNet2d(Configurable, ResidualEncoder):
         kernel_size: Pixels a block's convolution sees along each axis, odd.
         stem: ``max_pool`` (7 x 7 with stride 2, then max-pool: a token stands for 32 x 32 pixels), ``plain`` (without
             the max-pool: 16 x 16 with ``stem_stride`` 2) or ``patch`` (non-overlapping patches of ``stem_stride``:
-            several times as fast on a processor).
+            several times as fast on a processor, and with tokens that look around the middle of their own place, as
+            maps need it; those of the others look around its upper left corner).
         stem_stride: Stride of the stem along each axis; the side of a patch with ``patch``.
         last_stride: 1 leaves the last stage at the resolution of the third: twice as many tokens along each axis.
         pooling: ``mean``, ``mean_max`` or ``attention``.

@@ -26,7 +26,8 @@ class ResNet3d(Configurable, ResidualEncoder):
         embedding_dim: Width of tokens and pooled vector.
         kernel_size: Voxels a block's convolution sees along each axis, odd.
         stem: ``max_pool`` (7 wide, then max-pool), ``plain`` (without the max-pool) or ``patch`` (non-overlapping
-            patches of ``stem_stride``: many times as fast on a processor).
+            patches of ``stem_stride``: many times as fast on a processor, and with tokens that look around the middle
+            of their own place, as maps need it).
         stem_stride: Stride of the stem across slices, rows and columns. With ``max_pool`` and the default one token
             stands for 16 x 32 x 32 voxels.
         last_stride: 1 leaves the last stage at the resolution of the third: twice as many tokens along each axis.

@@ -68,23 +68,26 @@ class SliceWise(Configurable, nn.Module):
         if output.tokens is None or output.grid is None:
             return None
         inner = getattr(self.encoder, "local_tokens", None)
-        tokens = output.tokens.unflatten(1, (output.grid[0], -1))
+        tokens = output.tokens.reshape(len(output.tokens), output.grid[0], -1, output.tokens.shape[-1])
         if inner is not None:
             image = EncoderOutput(tokens[:, 0, 0], tokens.flatten(0, 1), grid=output.grid[1:])
-            tokens = inner(image).unflatten(0, tokens.shape[:2])
+            tokens = inner(image).reshape(tokens.shape)
         placed = tokens if self.pool.table is None else tokens + self.pool.table(output.grid[0])[:, None]
         local: Tensor = self.pool.output(self.pool.value(placed))
         return local.flatten(1, 2)
 
     def _images(self, x: Tensor) -> Tensor:
         """Cut ``(B, C, D, H, W)`` into images ``(B, S, C x slices, H, W)``."""
-        filled = fill_up(x, (self.slices_per_image, 1, 1)).unflatten(2, (-1, self.slices_per_image))
-        return filled.transpose(1, 2).flatten(2, 3)
+        filled = fill_up(x, (self.slices_per_image, 1, 1))
+        n_batch, n_channels, n_slices, *size = filled.shape
+        slabs = filled.reshape(n_batch, n_channels, n_slices // self.slices_per_image, self.slices_per_image, *size)
+        return slabs.transpose(1, 2).flatten(2, 3)
 
     def _masks(self, mask: Tensor) -> Tensor:
         """A pixel of an image is real if it is in any of its slices, ``(B, S, H, W)``."""
         filled = fill_up(mask[:, None], (self.slices_per_image, 1, 1))[:, 0]
-        return filled.unflatten(1, (-1, self.slices_per_image)).any(dim=2)
+        n_batch, n_slices, *size = filled.shape
+        return filled.reshape(n_batch, n_slices // self.slices_per_image, self.slices_per_image, *size).any(dim=2)
 
     @staticmethod
     def _output(pooled: Tensor, image: EncoderOutput, chosen: Tensor | None, shape: torch.Size) -> EncoderOutput:
@@ -102,7 +105,7 @@ class SliceWise(Configurable, nn.Module):
 def _put_back(rows: Tensor, chosen: Tensor | None, shape: torch.Size) -> Tensor:
     """Arrange results of the encoded images as ``(B, S, ...)``, zero where an image was left out."""
     if chosen is None:
-        return rows.unflatten(0, tuple(shape))
+        return rows.reshape(*shape, *rows.shape[1:])
     return rows.new_zeros((*shape, *rows.shape[1:])).masked_scatter(
         chosen.view(*shape, *[1] * (rows.ndim - 1)).expand(*shape, *rows.shape[1:]), rows
     )

@@ -71,7 +71,7 @@ class ViT3d(Configurable, nn.Module):
             )
         self.embedding_dim = width
         self.gradient_checkpointing = gradient_checkpointing
-        self.per_token = tuple(patch_size)
+        self.per_token = (patch_size[0], patch_size[1], patch_size[2])
         self.patches = nn.Conv3d(n_channels, width, self.per_token, stride=self.per_token)
         self.norm_patches = nn.LayerNorm(width)
         self.spatial_table = InterpolatedPositions(tuple(n_positions)[1:], width)
@@ -94,7 +94,7 @@ class ViT3d(Configurable, nn.Module):
         grid = token_grid(x.shape[2:], self.per_token)
         patches = self.patches(fill_up(x, self.per_token)).flatten(3).permute(0, 2, 3, 1)
         real = token_mask(mask, self.per_token)
-        layered = None if real is None else real.unflatten(1, (grid[0], -1))
+        layered = None if real is None else real.reshape(len(real), grid[0], -1)
         tokens = self.norm_patches(patches) + self.spatial_table(grid[1:]) + self.axial_table(grid[0])[:, None]
         tokens = self._within(self.spatial_blocks, tokens, layered)
         tokens = tokens.transpose(1, 2)
@@ -116,4 +116,4 @@ class ViT3d(Configurable, nn.Module):
             members = members | ~members.any(dim=1, keepdim=True)
         for block in blocks:
             joined = run(block, joined, members, recompute=self.gradient_checkpointing)
-        return joined.unflatten(0, tokens.shape[:2])
+        return joined.reshape(tokens.shape)

@@ -12,14 +12,14 @@ from medclip.core.errors import ConfigError
 
 __all__ = ["EncodedBatch", "Needs", "Objective"]
 
-Needs = Literal["reports", "statements"]
+Needs = Literal["reports", "statements", "tokens"]
 
 
 class Objective(Protocol):
     """A training objective: an ``nn.Module`` that turns an encoded batch into named loss terms."""
 
     needs: ClassVar[frozenset[Needs]]
-    """Which embeddings of text it looks at; what nobody needs is not computed."""
+    """What it looks at beside embeddings and latents; what nobody needs is not computed."""
 
     def __call__(self, batch: EncodedBatch) -> dict[str, Tensor]:
         """Return one scalar per modality; smaller is better."""
@@ -38,6 +38,9 @@ class EncodedBatch:
         statement_of: ``(B, S)`` bool, which record's report makes which statement.
         statement_ids: ``(S,)`` int64, equal on all processes for equal statements.
         present: Per modality ``(B,)`` bool; absent means that every record has it.
+        tokens: Per modality ``(B, T, D)``, projected, not normalised; empty if no objective needs them.
+        token_masks: Per modality ``(B, T)`` bool, False where a token stands for padding; absent means that all are
+            real.
     """
 
     embeddings: Mapping[str, Tensor]
@@ -48,6 +51,8 @@ class EncodedBatch:
     statement_of: Tensor | None = None
     statement_ids: Tensor | None = None
     present: Mapping[str, Tensor] = field(default_factory=dict)
+    tokens: Mapping[str, Tensor] = field(default_factory=dict)
+    token_masks: Mapping[str, Tensor] = field(default_factory=dict)
 
     def reports(self) -> Tensor:
         """Embeddings of the reports, or an error if they were not computed."""

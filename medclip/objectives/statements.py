@@ -14,7 +14,7 @@ from medclip.objectives.gather import gather, world_size
 from medclip.objectives.pairwise import full_precision, unit_rows
 from medclip.objectives.temperature import Scale
 
-__all__ = ["StatementInfoNCE", "statement_info_nce"]
+__all__ = ["StatementInfoNCE", "join_statements", "statement_info_nce"]
 
 
 class StatementInfoNCE(nn.Module):
@@ -71,8 +71,8 @@ def statement_info_nce(
     """
     with full_precision(recordings):
         recordings, statements = unit_rows(recordings), unit_rows(statements)
-        if world_size() > 1:
-            recordings, statements, made = _whole_batch(recordings, statements, made, statement_ids)
+        statements, made = join_statements(statements, made, statement_ids)
+        recordings = gather(recordings)
         kept, occurs = made.any(dim=1), made.any(dim=0)
         logits = (scale * recordings[kept]) @ statements.T
         target = made[kept].to(logits.dtype)
@@ -82,10 +82,19 @@ def statement_info_nce(
         return _mean(forth), _mean(back)
 
 
-def _whole_batch(
-    recordings: Tensor, statements: Tensor, made: Tensor, statement_ids: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Join the processes' shares; a statement that several of them hold is kept once."""
+def join_statements(statements: Tensor, made: Tensor, statement_ids: Tensor) -> tuple[Tensor, Tensor]:
+    """Join the processes' statements; one that several of them hold is kept once.
+
+    Args:
+        statements: ``(S, D)``; S may differ between processes.
+        made: ``(B, S)`` bool, which of this process's records makes which.
+        statement_ids: ``(S,)`` int64, all different, equal on all processes for equal statements.
+
+    Returns:
+        All distinct statements, and which record of all processes, in rank order, makes which of them.
+    """
+    if world_size() == 1:
+        return statements, made
     n_own = torch.tensor([len(statement_ids)], device=statements.device)
     most = int(gather(n_own).max())
     missing = most - len(statement_ids)
@@ -97,10 +106,10 @@ def _whole_batch(
     first = torch.full_like(distinct, len(ids)).scatter_reduce(0, column_of, real, "amin")
     joined = torch.zeros(len(all_made), len(distinct), dtype=torch.bool, device=made.device)
     for process in range(world_size()):
-        rows = slice(process * len(recordings), (process + 1) * len(recordings))
+        rows = slice(process * len(made), (process + 1) * len(made))
         own = real // most == process
         joined[rows, column_of[own]] = all_made[rows][:, real[own] % most]
-    return gather(recordings), all_statements[first], joined
+    return all_statements[first], joined
 
 
 def _mean(losses: Tensor) -> Tensor:

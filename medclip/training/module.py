@@ -199,13 +199,17 @@ class ContrastiveModule(L.LightningModule):
     def encode(self, batch: Batch) -> EncodedBatch:
         """Run the towers and look up or compute the texts that the objectives need."""
         model, tower = self._model(), self._text_tower()
-        embeddings, latents = {}, {}
+        embeddings, latents, tokens, token_masks = {}, {}, {}, {}
         for modality, x in batch.inputs.items():
             mask = batch.masks[modality]
             if self.training and modality in self.augmentation:
                 x, mask = self.augmentation[modality](x, mask)
             embeddings[modality], output = model.encode(modality, x, mask)
             latents[modality] = output.mean()
+            if "tokens" in self._needs:
+                tokens[modality] = model.tower(modality).project_tokens(output)
+                if output.mask is not None:
+                    token_masks[modality] = output.mask
         if self._bank is None:
             raise ConfigError("the module has not been set up", action="use it through a Trainer")
         needs_reports, needs_statements = "reports" in self._needs, "statements" in self._needs
@@ -218,6 +222,8 @@ class ContrastiveModule(L.LightningModule):
             statement_of=batch.statement_of,
             statement_ids=batch.statement_ids,
             present=batch.present,
+            tokens=tokens,
+            token_masks=token_masks,
         )
 
     # ---------------------------------------------------------------- checkpoints

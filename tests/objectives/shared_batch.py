@@ -21,6 +21,7 @@ from medclip.objectives.clip import InfoNCE
 from medclip.objectives.merl import CrossModalAlignment, UnimodalAlignment
 from medclip.objectives.siglip import SigLIP
 from medclip.objectives.statements import StatementInfoNCE
+from medclip.objectives.token_similarity import TokenSimilarity
 
 N_RECORDS, N_TEXTS, WIDTH = 12, 9, 6
 
@@ -61,6 +62,11 @@ class Model(nn.Module):
             statement_ids=torch.tensor(distinct, dtype=torch.int64),
             statement_of=torch.tensor([[statement in record for statement in distinct] for record in own]).bool(),
             present={} if presence is None else {"a": torch.tensor(presence)[rows].bool()},
+            tokens={
+                "a": embeddings[:, None] * features(4, WIDTH),
+                "b": embeddings.unflatten(1, (3, -1)).repeat(1, 1, 3),
+            },
+            token_masks={"a": torch.arange(4) <= rows[:, None] % 4},
         )
         return torch.stack(list(self.objective(batch).values())).sum()
 
@@ -78,6 +84,7 @@ OBJECTIVES: dict[str, Callable[[], nn.Module]] = {
     "merl_cma": CrossModalAlignment,
     "merl_uma": lambda: UnimodalAlignment(latent_dim=WIDTH, dropout=0.0),
     "statements": lambda: StatementInfoNCE(),
+    "token_similarity": lambda: TokenSimilarity(attention_temperature=0.2),
 }
 
 CASES = [(objective, presence) for objective in OBJECTIVES for presence in PRESENCE]

@@ -20,6 +20,7 @@ from medclip.core.modality import discover, find_dataset
 from medclip.data.access import open_dataset
 from medclip.encoders.configurable import Configurable
 from medclip.encoders.output import EncoderOutput
+from medclip.encoders.slicewise import SliceWise
 from medclip.testing import (
     ContractError,
     check_dataset,
@@ -51,13 +52,23 @@ def classes(package):
 ENCODERS = [
     found
     for found in classes(medclip.encoders)
-    if issubclass(found, Configurable) and issubclass(found, nn.Module) and found.__name__.endswith("1d")
+    if issubclass(found, Configurable) and issubclass(found, nn.Module) and found.__name__.endswith(("1d", "2d", "3d"))
 ]
 OBJECTIVES = [
     found for found in classes(medclip.objectives) if issubclass(found, nn.Module) and hasattr(found, "needs")
 ]
-SMALL = {"width": 4, "size": "tiny", "depth": 18, "embedding_dim": 16, "n_positions": 20}
-INSTEAD = {"ViT1d": {"depth": 1}}
+SMALL = {"width": 4, "size": "tiny", "depth": 18, "embedding_dim": 16}
+INSTEAD = {
+    "ResNet1d": {"n_positions": 20},
+    "ViT1d": {"depth": 1, "n_positions": 20},
+    "ViT2d": {"depth": 1},
+    "ViT3d": {"width": 16, "n_heads": 2, "spatial_depth": 1, "axial_depth": 1, "patch_size": [4, 8, 6]},
+}
+SHAPES = {
+    "1d": [(12, 500), (3, 333)],
+    "2d": [(1, 64, 64), (2, 45, 70)],
+    "3d": [(1, 16, 32, 32), (2, 9, 40, 33)],
+}
 
 
 def small(found, **more):
@@ -68,7 +79,7 @@ def small(found, **more):
 
 def test_discovery_found_something() -> None:
     assert len(FORMATS) >= 2
-    assert len(ENCODERS) >= 2
+    assert len(ENCODERS) >= 6
     assert len(OBJECTIVES) >= 5
     assert COMPUTED
 
@@ -94,10 +105,18 @@ def test_a_packed_store(smoke_store) -> None:
 
 
 @pytest.mark.parametrize("encoder", ENCODERS, ids=lambda encoder: encoder.__name__)
-@pytest.mark.parametrize("shape", [(12, 500), (3, 333)], ids=str)
-def test_every_encoder(encoder, shape) -> None:
+@pytest.mark.parametrize("which", [0, 1])
+def test_every_encoder(encoder, which) -> None:
     torch.manual_seed(0)
-    check_encoder(small(encoder, n_channels=shape[0]), shape)
+    shape = SHAPES[encoder.__name__[-2:]][which]
+    other = (shape[0], *(n + 13 for n in shape[1:]))
+    check_encoder(small(encoder, n_channels=shape[0]), shape, other_shape=other, n_records=3)
+
+
+def test_an_encoder_of_slices_and_one_of_images() -> None:
+    torch.manual_seed(0)
+    inner = small(next(found for found in ENCODERS if found.__name__ == "ResNet2d"), n_channels=3)
+    check_encoder(SliceWise(inner, slices_per_image=3, n_positions=4), (1, 10, 40, 33), other_shape=(1, 7, 20, 20))
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=lambda objective: objective.__name__)
@@ -230,7 +249,11 @@ class Plain(Configurable, nn.Module):
             pooled = pooled + 1
         if self.fault == "padding" and mask is not None and not bool(mask.all()):
             pooled = pooled / 0
-        return pooled if self.fault == "bare" else EncoderOutput(pooled)
+        if self.fault == "peeking":
+            pooled = self.layer(x.mean(dim=-1))
+        tokens = self.layer(x.transpose(1, 2))
+        grid = {"grid": (7,), "axes": (tokens.shape[1], 1)}.get(self.fault, (tokens.shape[1],))
+        return pooled if self.fault == "bare" else EncoderOutput(pooled, tokens, None, grid)
 
 
 @pytest.mark.parametrize(
@@ -241,6 +264,9 @@ class Plain(Configurable, nn.Module):
         ("constant", "one embedding"),
         ("unmasked", "no mask"),
         ("padding", "padded has no finite"),
+        ("peeking", "what lies in the padding"),
+        ("grid", "does not hold 40 tokens"),
+        ("axes", "not one number for each of 1 axes"),
         ("bare", "not an EncoderOutput"),
         ("idle", "does not reach idle.weight"),
     ],
