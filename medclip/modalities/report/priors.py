@@ -96,6 +96,7 @@ _NO_CHANGE = re.compile(
 _PRIOR = re.compile(
     rf"\b(?:unchanged|interval|compar(?:ed|ison|ing)|previously|redemonstrat\w+|comparison|no\s+longer|again\s+(?:seen|noted|demonstrated)"
     rf"|re-?identified|(?:has|have)\s+(?:\w+\s+)?(?:resolved|cleared|improved|worsened|increased|decreased|progressed|disappeared)"
+    rf"|(?:has|have)\s+been\s+(?:removed|placed|exchanged|advanced|extubated|retracted|repositioned|withdrawn)"
     rf"|(?:is|are|remains?|appears?)\s+(?:\w+\s+)?(?:stable|similar|improved|worse|worsened)|stable|worsening|improving|worsened"
     rf"|{_EARLIER}\s+(?:\w+\s+)?{_EXAM}|new|newly|(?:no|without)\s+(?:\w+\s+){{0,2}}change|not\s+(?:\w+\s+)?changed)\b",
     re.IGNORECASE,
