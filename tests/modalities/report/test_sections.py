@@ -36,8 +36,8 @@ MIMIC = """                                 FINAL REPORT
 
 def test_the_layout_of_mimic() -> None:
     found = sections_of(MIMIC)
-    assert found.findings.split() == "The lungs are clear. No pleural effusion.".split()
-    assert found.impression.split() == "1. No acute process. 2. Old fracture of a rib.".split()
+    assert " ".join(found.findings.split()) == "The lungs are clear. No pleural effusion."
+    assert " ".join(found.impression.split()) == "1. No acute process. 2. Old fracture of a rib."
     assert found.indication == "___ with cough  // infiltrate?"
     assert found.comparison == "___."
     assert found.technique == "CHEST (PA AND LAT)"
