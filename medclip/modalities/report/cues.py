@@ -99,6 +99,7 @@ CUES: dict[tuple[str, str], tuple[str, ...]] = {
         indeterminate for
         cannot|can't exclude
         can not exclude
+        cannot|can't definitely|entirely|completely exclude
         not exclude
         cannot rule out
         can not rule out
@@ -123,7 +124,8 @@ CUES: dict[tuple[str, str], tuple[str, ...]] = {
         unclear if|whether
         top differential
         risk of
-        correlate|correlation .. for|with|as to
+        correlate|correlation .. for|with
+        correlate|correlation .. as to
         recommended .. for
         if .. exists
         to exclude

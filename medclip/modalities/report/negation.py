@@ -109,10 +109,10 @@ def _is_shielded(mention: Hit[Any], between: tuple[str, ...], openers: list[Hit[
 
 
 def _longest(hits: list[Hit[_Cue]]) -> list[Hit[_Cue]]:
-    """Of cues that overlap keep the longest: "no change" hides the "no" in it."""
+    """Of cues that overlap keep the longest, "no change" rather than its "no"; one that looks both ways stays two."""
     kept: list[Hit[_Cue]] = []
     for hit in sorted(hits, key=lambda hit: (hit.start - hit.end, hit.start)):
-        if all(hit.end <= other.start or other.end <= hit.start for other in kept):
+        if all(hit.end <= o.start or o.end <= hit.start or hit[:2] == o[:2] for o in kept):
             kept.append(hit)
     return sorted(kept, key=lambda hit: hit.start)
 

@@ -12,7 +12,8 @@ import re
 __all__ = ["mentions_prior", "without_masks", "without_priors"]
 
 # "XXXX" of Open-i, "___" of MIMIC, "[**...**]" of older MIMIC.
-_MASK = r"(?:\[\*\*.*?\*\*\]|_{2,}|\bX{3,}\b)"
+# Possessive: a row of a thousand underscores is one mark and never many.
+_MASK = r"(?:\[\*\*[^\]]{0,200}\*\*\]|_{2,}+|\bX{3,}+\b)"
 _DENIED_MASK = re.compile(rf"\b(no|without)\s+{_MASK}\s+of\s+(?:an?\s+|the\s+)?", re.IGNORECASE)
 _MASKED_DATE = re.compile(
     rf"\s*(?:,?\s*\b(?:dated|on|from|at|of|since|by|dr\.?|doctor|and|to)\s+)+(?:the\s+|dr\.?\s+)?(?:{_MASK}[\s,/:-]*)+"
@@ -95,6 +96,7 @@ _NO_CHANGE = re.compile(
 _PRIOR = re.compile(
     rf"\b(?:unchanged|interval|compar(?:ed|ison|ing)|previously|redemonstrat\w+|comparison|no\s+longer|again\s+(?:seen|noted|demonstrated)"
     rf"|re-?identified|(?:has|have)\s+(?:\w+\s+)?(?:resolved|cleared|improved|worsened|increased|decreased|progressed|disappeared)"
+    rf"|(?:has|have)\s+been\s+(?:removed|placed|exchanged|advanced|extubated|retracted|repositioned|withdrawn)"
     rf"|(?:is|are|remains?|appears?)\s+(?:\w+\s+)?(?:stable|similar|improved|worse|worsened)|stable|worsening|improving|worsened"
     rf"|{_EARLIER}\s+(?:\w+\s+)?{_EXAM}|new|newly|(?:no|without)\s+(?:\w+\s+){{0,2}}change|not\s+(?:\w+\s+)?changed)\b",
     re.IGNORECASE,
@@ -109,115 +111,16 @@ _TIDY = (
     (re.compile(r"\.{2,}"), "."),
 )
 # What a sentence may be about without saying anything of it.
-_SAYS_NOTHING = frozenset(
-    [
-        "no",
-        "none",
-        "not",
-        "however",
-        "though",
-        "a",
-        "an",
-        "and",
-        "are",
-        "as",
-        "at",
-        "be",
-        "been",
-        "both",
-        "by",
-        "chest",
-        "contour",
-        "contours",
-        "for",
-        "from",
-        "has",
-        "have",
-        "heart",
-        "hilar",
-        "hilum",
-        "hila",
-        "in",
-        "is",
-        "it",
-        "its",
-        "left",
-        "line",
-        "lines",
-        "lung",
-        "lungs",
-        "mediastinal",
-        "mediastinum",
-        "of",
-        "on",
-        "or",
-        "osseous",
-        "position",
-        "right",
-        "silhouette",
-        "size",
-        "structures",
-        "that",
-        "the",
-        "their",
-        "there",
-        "this",
-        "to",
-        "tube",
-        "tubes",
-        "was",
-        "were",
-        "with",
-        "cardiac",
-        "cardiomediastinal",
-        "appearance",
-        "again",
-        "also",
-        "overall",
-        "otherwise",
-        "findings",
-        "finding",
-        "examination",
-        "exam",
-        "study",
-        "image",
-        "images",
-        "radiograph",
-        "radiographs",
-        "film",
-        "view",
-        "views",
-        "bony",
-        "aorta",
-        "pulmonary",
-        "vasculature",
-        "vascularity",
-        "shadow",
-        "cardiovascular",
-        "soft",
-        "tissues",
-        "remainder",
-        "bones",
-        "unchanged",
-        "stable",
-        "similar",
-        "prior",
-        "previous",
-        "comparison",
-        "compared",
-        "interval",
-        "change",
-        "significant",
-        "visualized",
-        "volumes",
-        "upper",
-        "lower",
-        "lobe",
-        "support",
-        "devices",
-        "device",
-    ]
-)
+_WORDS_THAT_SAY_NOTHING = """
+    no none not however though a an and are as at be been both by chest contour contours for from has have heart
+    hilar hilum hila in is it its left line lines lung lungs mediastinal mediastinum of on or osseous position
+    right silhouette size structures that the their there this to tube tubes was were with cardiac
+    cardiomediastinal appearance again also overall otherwise findings finding examination exam study image images
+    radiograph radiographs film view views bony aorta pulmonary vasculature vascularity shadow cardiovascular soft
+    tissues remainder bones unchanged stable similar prior previous comparison compared interval change
+    significant visualized volumes upper lower lobe support devices device
+"""
+_SAYS_NOTHING = frozenset(_WORDS_THAT_SAY_NOTHING.split())
 
 
 def without_masks(sentence: str) -> str:

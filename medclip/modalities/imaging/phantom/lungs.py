@@ -110,7 +110,7 @@ def _paint_parenchyma(canvas: Canvas, lung: np.ndarray) -> None:
 def _destroy(canvas: Canvas, lesion: Lesion, tissue: np.ndarray, vessels: np.ndarray, lung: np.ndarray) -> None:
     """Emphysema: upper lobes lose tissue and vessels, and air spaces without walls lie in them."""
     upper = np.clip((canvas.grid.z + 70.0) / 110.0, 0.15, 1.0).astype(np.float32)
-    tissue -= np.float32(45.0 + 30.0 * lesion.extent) * upper
+    tissue -= np.float32(75.0 + 35.0 * lesion.extent) * upper
     vessels *= 1 - np.float32(0.65) * upper
     holes = canvas.stamped(*bullae(lesion, canvas.anatomy, canvas.random("emphysema")))
     holes *= lung

@@ -98,7 +98,7 @@ def _shrunk(values: np.ndarray, coordinates_mm: np.ndarray, shrink: float, *, ax
     places = (coordinates_mm * shrink - coordinates_mm[0]) / (coordinates_mm[1] - coordinates_mm[0])
     below = np.clip(np.floor(places).astype(np.intp), 0, n - 2)
     share = np.clip(places - below, 0.0, 1.0).astype(np.float32).reshape((-1, 1) if axis == 0 else (1, -1))
-    result = np.take(values, below, axis=axis) * (1 - share)
+    result: np.ndarray = np.take(values, below, axis=axis) * (1 - share)
     result += np.take(values, below + 1, axis=axis) * share
     return result
 

@@ -34,8 +34,10 @@ class Phantom:
 
     @property
     def masks(self) -> dict[str, np.ndarray]:
-        """``{kind: bool}``, True where the finding fills at least half of the voxel."""
-        return {kind: share >= 0.5 for kind, share in self.shares.items()}
+        """``{kind: bool}``, True where the finding fills half of a voxel, or half as much as where it fills most."""
+        fullest = {kind: float(share.max(initial=0.0)) for kind, share in self.shares.items()}
+        # Plaques are thinner than the voxels of a coarse grid; a finding outside the grid has no mask anywhere.
+        return {kind: share >= max(0.5 * fullest[kind], 1e-3) for kind, share in self.shares.items()}
 
 
 def render(scene: Scene, grid: Grid) -> Phantom:
