@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from medclip.core.errors import DatasetError
 if TYPE_CHECKING:
     from medclip.core.cards import DataCard
 
-__all__ = ["check_relative", "find_folder", "find_root", "how_to_fetch", "read_rows"]
+__all__ = ["check_relative", "check_unique", "find_folder", "find_root", "how_to_fetch", "read_rows"]
 
 
 def how_to_fetch(card: DataCard) -> str:
@@ -91,3 +91,18 @@ def check_relative(name: str, table: Path) -> str:
     if not name or name.startswith("/") or ".." in name.split("/") or "\\" in name or ":" in name:
         raise DatasetError(f"{table} names a file outside its folder", received=name, action="copy the table again")
     return name
+
+
+def check_unique(record_ids: Iterable[str], card: DataCard, where: Path) -> None:
+    """Raise ``DatasetError`` if a record occurs more than once, or if there is none."""
+    seen: set[str] = set()
+    for record_id in record_ids:
+        if record_id in seen:
+            raise DatasetError(
+                f"{where} holds a record of {card.title} more than once",
+                received=record_id,
+                action="keep one copy of every record in the folder",
+            )
+        seen.add(record_id)
+    if not seen:
+        raise DatasetError(f"{where} holds no record of {card.title}", action=how_to_fetch(card))
