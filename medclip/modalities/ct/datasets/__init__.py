@@ -1,0 +1,1 @@
+"""Data sets of computed tomography, one file each."""

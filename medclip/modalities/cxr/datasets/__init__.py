@@ -1,0 +1,1 @@
+"""Data sets of chest radiographs, one file each."""

@@ -1,0 +1,1 @@
+"""What radiographs and volumes have in common."""
