@@ -16,10 +16,14 @@ import numpy as np
 from medclip.core.errors import BundleError
 from medclip.core.sample import Sample
 
-__all__ = ["InputSpec", "PreparedBatch", "PreparedInput", "input_spec_from_dict"]
+__all__ = ["InputSpec", "PreparedBatch", "PreparedInput", "RestorableSpec", "input_spec_from_dict"]
 
 # One entry per kind of array, not per modality: kind -> "module:class".
-_KINDS = {"waveform": "medclip.core.waveform_spec:WaveformSpec"}
+_KINDS = {
+    "waveform": "medclip.core.waveform_spec:WaveformSpec",
+    "image": "medclip.core.image_spec:ImageSpec",
+    "volume": "medclip.core.volume_spec:VolumeSpec",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,9 +31,9 @@ class PreparedInput:
     """One sample as an encoder takes it.
 
     Args:
-        values: float32 in the specification's shape, without NaN; channels come first. Padding is 0; an absent channel
-            is 0 before scaling.
-        mask: bool over all axes of ``values`` but the first, False where it is padding.
+        values: float32 in the specification's shape, without NaN; channels come first. Padding is 0 in a waveform and
+            what air is in an image; an absent channel is 0 before scaling.
+        mask: bool over all axes of ``values`` but the first, False where it is padding or missing.
         notes: One line for each thing that was done to the recording and that its reader should know.
     """
 
@@ -69,6 +73,22 @@ class InputSpec(Protocol):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types for ``bundle.json``; ``input_spec_from_dict`` reads them back."""
+
+
+@runtime_checkable
+class RestorableSpec(InputSpec, Protocol):
+    """An input specification that knows the way back, so that what a model found can be shown where it is."""
+
+    def restore(self, values: np.ndarray, sample: Sample) -> np.ndarray:
+        """Bring a grid of numbers over the prepared input back to the sample's own array.
+
+        Args:
+            values: One number per cell of a grid that covers the prepared input, one axis for each axis of the mask.
+            sample: The sample that was prepared.
+
+        Returns:
+            float32 in the shape of ``sample.array``, NaN outside what the encoder saw.
+        """
 
 
 def input_spec_from_dict(described: Mapping[str, Any]) -> InputSpec:

@@ -53,7 +53,7 @@ GOOD = SPEC.to_dict()
         (None, "no mapping: received NoneType"),
         ([1, 2], "no mapping: received list"),
         ({}, "unknown kind of input specification"),
-        (GOOD | {"kind": "hologram"}, "received hologram; allowed: waveform. Update medclip"),
+        (GOOD | {"kind": "hologram"}, "received hologram; allowed: image, volume, waveform. Update medclip"),
         (GOOD | {"kind": ["waveform"]}, "unknown kind"),
         (GOOD | {"colour": "red"}, "malformed waveform input specification .*colour"),
         ({name: value for name, value in GOOD.items() if name != "duration_s"}, "malformed .*duration_s"),

@@ -11,9 +11,9 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from medclip.core.errors import FormatError
+from medclip.core.xml import COPY_AGAIN
 from medclip.modalities.ecg.formats._aecg_description import attribute_of
 from medclip.modalities.ecg.formats._leads_together import check_rate, check_size, named_once
-from medclip.modalities.ecg.formats._xml import COPY_AGAIN
 from medclip.modalities.ecg.formats._xml_values import millivolts_per_unit, number_of, numbers_of
 
 __all__ = ["SequenceSet", "describe_set", "millivolts_of"]

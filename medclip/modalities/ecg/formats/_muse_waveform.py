@@ -10,8 +10,8 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from medclip.core.errors import FormatError
+from medclip.core.xml import COPY_AGAIN
 from medclip.modalities.ecg.formats._leads_together import Rhythm, check_rate, check_size, named_once, together
-from medclip.modalities.ecg.formats._xml import COPY_AGAIN
 from medclip.modalities.ecg.formats._xml_values import (
     bytes_of,
     millivolts_per_unit,

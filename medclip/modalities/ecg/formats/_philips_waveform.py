@@ -9,9 +9,9 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from medclip.core.errors import FormatError
+from medclip.core.xml import COPY_AGAIN
 from medclip.modalities.ecg.formats._leads_together import Rhythm, check_rate, check_size, named_once, together
 from medclip.modalities.ecg.formats._philips_xli import decompress, restore_limb_leads
-from medclip.modalities.ecg.formats._xml import COPY_AGAIN
 from medclip.modalities.ecg.formats._xml_values import bytes_of, number_of, numbers_of, text_of, whole_number_of
 from medclip.modalities.ecg.leads import STANDARD_LEADS
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from medclip.core.errors import FormatError
-from medclip.modalities.ecg.formats._xml import COPY_AGAIN
+from medclip.core.xml import COPY_AGAIN
 
 __all__ = ["decompress", "restore_limb_leads"]
 

@@ -12,8 +12,8 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from medclip.core.errors import FormatError
+from medclip.core.xml import COPY_AGAIN
 from medclip.modalities.ecg.formats._units import MILLIVOLTS
-from medclip.modalities.ecg.formats._xml import COPY_AGAIN
 
 __all__ = ["bytes_of", "millivolts_per_unit", "number_of", "numbers_of", "text_of", "whole_number_of"]
 

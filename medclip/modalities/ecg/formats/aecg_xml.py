@@ -6,9 +6,9 @@ from pathlib import Path
 
 from medclip.core.modality import Format
 from medclip.core.sample import Sample
+from medclip.core.xml import has_root, parse_xml
 from medclip.modalities.ecg.formats._aecg_description import describe, patient_id_of, report_of
 from medclip.modalities.ecg.formats._aecg_rhythm import choose_series, read_rhythm
-from medclip.modalities.ecg.formats._xml import has_root, parse_xml
 
 __all__ = ["FORMAT", "read", "sniff"]
 

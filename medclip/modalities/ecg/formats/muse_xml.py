@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element
 
 from medclip.core.modality import Format
 from medclip.core.sample import Sample
+from medclip.core.xml import has_root, parse_xml
 from medclip.modalities.ecg.formats._description import (
     age_in_years,
     device_of,
@@ -17,7 +18,6 @@ from medclip.modalities.ecg.formats._description import (
     whole_years_between,
 )
 from medclip.modalities.ecg.formats._muse_waveform import read_rhythm
-from medclip.modalities.ecg.formats._xml import has_root, parse_xml
 from medclip.modalities.ecg.formats._xml_values import text_of
 
 __all__ = ["FORMAT", "read", "sniff"]

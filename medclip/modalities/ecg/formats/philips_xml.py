@@ -7,9 +7,9 @@ from pathlib import Path
 from medclip.core.errors import FormatError
 from medclip.core.modality import Format
 from medclip.core.sample import Sample
+from medclip.core.xml import has_root, parse_xml
 from medclip.modalities.ecg.formats._philips_description import describe, patient_id_of, report_of
 from medclip.modalities.ecg.formats._philips_waveform import read_rhythm
-from medclip.modalities.ecg.formats._xml import has_root, parse_xml
 from medclip.modalities.ecg.formats._xml_values import text_of
 
 __all__ = ["FORMAT", "read", "sniff"]

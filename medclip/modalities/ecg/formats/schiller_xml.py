@@ -11,9 +11,9 @@ import numpy as np
 from medclip.core.errors import FormatError
 from medclip.core.modality import Format
 from medclip.core.sample import Sample
+from medclip.core.xml import COPY_AGAIN, has_root, parse_xml
 from medclip.modalities.ecg.formats._description import device_of, report_of_lines, sex_of, whole_years_between
 from medclip.modalities.ecg.formats._leads_together import Rhythm, check_rate, check_size, named_once, together
-from medclip.modalities.ecg.formats._xml import COPY_AGAIN, has_root, parse_xml
 from medclip.modalities.ecg.formats._xml_values import (
     millivolts_per_unit,
     number_of,

@@ -23,7 +23,7 @@ __all__ = ["COPY_AGAIN", "has_root", "parse_xml"]
 COPY_AGAIN = "copy the file again from its source"
 """What to do about a file that is damaged."""
 
-_MAXIMUM_BYTES = 32 << 20  # a quarter of an hour of 12 leads at 500 Hz; ECGs of devices take less than 1 MB
+_MAXIMUM_BYTES = 32 << 20  # a quarter of an hour of 12 leads at 500 Hz; devices write less than 1 MB
 _MAXIMUM_ELEMENTS = 100_000  # those of devices hold up to some thousands
 _MAXIMUM_ATTRIBUTES = 400_000
 _MAXIMUM_DEPTH = 100
@@ -81,7 +81,9 @@ def parse_xml(path: Path, *, root: str) -> Element:
             parser.Parse(chunk, is_last)
             n_bytes += len(chunk)
             if n_bytes - parser.CurrentByteIndex > _MAXIMUM_TAG_BYTES + _CHUNK_BYTES:
-                tree.refuse("holds a tag or a comment longer than any ECG's", f"more than {_MAXIMUM_TAG_BYTES} bytes")
+                tree.refuse(
+                    "holds a tag or a comment longer than any recording's", f"more than {_MAXIMUM_TAG_BYTES} bytes"
+                )
     except expat.ExpatError as error:
         raise FormatError(
             f"{path} is truncated or damaged XML",
@@ -108,9 +110,9 @@ class _Tree:
         self._n_elements += 1
         self._n_attributes += len(attributes)
         if self._depth > _MAXIMUM_DEPTH:
-            self.refuse("is nested deeper than any ECG", f"more than {_MAXIMUM_DEPTH} levels")
+            self.refuse("is nested deeper than any recording", f"more than {_MAXIMUM_DEPTH} levels")
         if self._n_elements > _MAXIMUM_ELEMENTS or self._n_attributes > _MAXIMUM_ATTRIBUTES:
-            self.refuse("holds more elements than any ECG", f"more than {_MAXIMUM_ELEMENTS}")
+            self.refuse("holds more elements than any recording", f"more than {_MAXIMUM_ELEMENTS}")
         self._builder.start(_local(tag), {_local(name): value for name, value in attributes.items()})
 
     def end(self, tag: str) -> None:
@@ -145,7 +147,7 @@ def _content_of(path: Path) -> bytes:
         n_bytes = path.stat().st_size
         if n_bytes > _MAXIMUM_BYTES:
             raise FormatError(
-                f"{path} is too large for an ECG in XML",
+                f"{path} is too large for a recording in XML",
                 received=f"{n_bytes} bytes",
                 allowed=f"up to {_MAXIMUM_BYTES} bytes",
             )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from medclip.core.errors import FormatError
-from medclip.modalities.ecg.formats._xml import has_root, parse_xml
+from medclip.core.xml import has_root, parse_xml
 
 
 def refusal(tmp_path: Path, content: bytes | str, *, root: str = "a") -> str:
@@ -80,7 +80,7 @@ def test_a_gigabyte_is_refused_unread(tmp_path: Path) -> None:
         file.write(b"<a>")
         file.truncate(1 << 30)
     tracemalloc.start()
-    with pytest.raises(FormatError, match="too large for an ECG in XML: received 1073741824 bytes"):
+    with pytest.raises(FormatError, match="too large for a recording in XML: received 1073741824 bytes"):
         parse_xml(path, root="a")
     assert tracemalloc.get_traced_memory()[1] < 1 << 20
     tracemalloc.stop()
