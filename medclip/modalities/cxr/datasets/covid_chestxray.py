@@ -18,7 +18,7 @@ __all__ = ["DATASET", "open_covid_chestxray"]
 
 _COLUMNS = ("patientid", "sex", "age", "finding", "view", "modality", "folder", "filename", "license", "clinical_notes")
 _TOKENS = re.compile(r"\s*[/,]\s*")
-# What each token of a finding says; the later, longer form of the table spells out the first two ("Pneumonia/Viral/...").
+# Later tables write "Pneumonia/Viral/COVID-19" where earlier ones have the germ alone.
 _VIRAL = ("COVID-19", "SARS", "MERS-CoV", "Varicella", "Influenza", "Herpes", "H1N1")
 _BACTERIAL = (
     *("Streptococcus", "Klebsiella", "Legionella", "Mycoplasma", "Mycoplasma Bacterial Pneumonia", "E.Coli"),

@@ -13,13 +13,13 @@ from medclip.core.dataset_files import find_root, first_present
 from medclip.core.errors import DatasetError
 from medclip.core.label_set import LabelSet
 from medclip.core.modality import DatasetFactory
+from medclip.core.xml import parse_xml
 from medclip.modalities.cxr.datasets._openi_labels import codes_of
 from medclip.modalities.cxr.datasets._radiographs import open_radiographs
 from medclip.modalities.imaging.columns import read_columns
 from medclip.modalities.imaging.image_dataset import ImageDataset, ImageIndex, folds_of
 from medclip.modalities.imaging.image_files import image_paths
 from medclip.modalities.imaging.label_columns import labels_from_tokens
-from medclip.modalities.imaging.xml_file import parse_xml
 
 if TYPE_CHECKING:
     from medclip.core.cards import DataCard
@@ -105,7 +105,7 @@ def _read_studies(folder: Path, card: DataCard) -> list[_Study]:
     paths = sorted(folder.glob("*.xml"), key=lambda path: (len(path.stem), path.stem))
     if not paths:
         raise DatasetError(f"{folder} holds no report of {card.title}", action=f"fetch them from {card.url}")
-    return [_study(parse_xml(path), path) for path in paths]
+    return [_study(parse_xml(path, root="eCitation"), path) for path in paths]
 
 
 def _study(root: ElementTree.Element, path: Path) -> _Study:
