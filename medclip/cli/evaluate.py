@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +27,7 @@ def main(given: Sequence[str]) -> int:
     from medclip.cli.options import parse_options
     from medclip.core.errors import OutputError
     from medclip.data.access import open_dataset
+    from medclip.evaluation.seen_data import seen_data_warnings
     from medclip.evaluation.zeroshot import calibrate_zeroshot, evaluate_zeroshot, refuse_overlap
     from medclip.results.tables import evaluation_table, write_evaluation
     from medclip.zeroshot.model import load
@@ -36,6 +38,8 @@ def main(given: Sequence[str]) -> int:
     model = load(args.model, device=args.device)
     labels = model.label_set(args.labels)
     dataset = open_dataset(args.dataset, args.root, **parse_options(args.option))
+    for warning in seen_data_warnings(model.bundle.described["training"], dataset.name, args.fold):
+        print(f"warning: {warning}", file=sys.stderr)
     if args.calibrate_fold:
         refuse_overlap(dataset, args.calibrate_fold, args.fold)
     with tqdm(desc=f"scoring {dataset.name}", unit=" records", disable=None) as bar:
