@@ -13,6 +13,9 @@ ROOT = Path(__file__).parents[1]
 REAL_DATA = "MEDCLIP_TEST_DATA"
 _without_data: list[str] = []
 
+# No test reads or writes the key of whoever runs them.
+os.environ["MEDCLIP_ID_KEY"] = "a key for tests, of sufficient length"
+
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Remember which tests were skipped for want of real data."""

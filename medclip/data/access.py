@@ -10,6 +10,7 @@ from typing import Any
 from medclip.core.dataset import Dataset
 from medclip.core.errors import ConfigError, DatasetError
 from medclip.core.modality import DatasetFactory, discover, find_dataset, sniff
+from medclip.core.privacy import identifiers_kept
 from medclip.core.sample import Sample
 from medclip.data.store import STORE_FILE, PackedStore
 
@@ -19,13 +20,19 @@ _KINDS: Mapping[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), 
 _KIND_NAMES = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "true or false"}
 
 
-def read(path: str | Path) -> Sample:
+def read(path: str | Path, *, keep_identifiers: bool = False) -> Sample:
     """Read one recording of any known format; the format is found by the file's content.
+
+    Args:
+        path: A file, a folder of one recording, or ``FILE#RECORD``.
+        keep_identifiers: True keeps the patient's identifier as the file states it. By default ``patient_id`` is a hash
+            of it under a key of this installation, the same for all files of a patient.
 
     Raises:
         FormatError: The file is of no known format, or cannot be decoded faithfully.
     """
-    return sniff(Path(path)).read(Path(path))
+    with identifiers_kept(keep_identifiers):
+        return sniff(Path(path)).read(Path(path))
 
 
 def open_dataset(name: str, root: str | Path | None = None, **options: Any) -> Dataset:

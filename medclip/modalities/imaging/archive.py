@@ -7,6 +7,7 @@ archive can lead anywhere.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import lzma
 import re
 import tarfile
@@ -21,10 +22,11 @@ from typing import IO
 from medclip.core.errors import FormatError
 from medclip.modalities.imaging.dicom_file import is_dicom
 
-__all__ = ["Limits", "Unpacked", "is_archive", "unpacked"]
+__all__ = ["Limits", "Unpacked", "holds_dicom", "is_archive", "member_heads", "unpacked"]
 
 _CHUNK_BYTES = 1 << 20
 _HEAD_BYTES = 4096
+_LOOKED_AT, _LOOKED_AT_BYTES = 200, 64 << 20
 _TAR_MARK = slice(257, 262)
 _DAMAGES = (
     tarfile.TarError,
@@ -86,6 +88,40 @@ def _begins_with_tar(head: bytes) -> bool:
     with contextlib.suppress(zlib.error):
         return zlib.decompressobj(wbits=31).decompress(head, 512)[_TAR_MARK] == b"ustar"
     return False
+
+
+def holds_dicom(path: Path) -> bool:
+    """Tell whether a DICOM file is among the first members of an archive; never raises."""
+    return any(is_dicom(head) for head in member_heads(path))
+
+
+def member_heads(path: Path) -> Iterator[bytes]:
+    """Return the first bytes of each of the first members of an archive, none if it is damaged; never raises."""
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                members = (info for info in archive.infolist() if not info.is_dir())
+                for info in itertools.islice(members, _LOOKED_AT):
+                    with archive.open(info) as member:
+                        yield member.read(_HEAD_BYTES)
+        else:
+            yield from _tar_member_heads(path)
+    except (*_DAMAGES, RuntimeError):
+        return
+
+
+def _tar_member_heads(path: Path) -> Iterator[bytes]:
+    n_bytes = 0
+    with tarfile.open(path, "r:*") as archive:
+        for info in itertools.islice(archive, _LOOKED_AT):
+            member = archive.extractfile(info) if info.isreg() and not info.issparse() else None
+            if member is not None:
+                with member:
+                    yield member.read(_HEAD_BYTES)
+            # To get at the next member, this one is decompressed.
+            n_bytes += info.size
+            if n_bytes > _LOOKED_AT_BYTES:
+                return
 
 
 @contextlib.contextmanager

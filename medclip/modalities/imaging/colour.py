@@ -15,11 +15,12 @@ _GREY_WITHIN = 0.04
 _MARKS_UP_TO = 0.05
 
 
-def grey_of(picture: np.ndarray, path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
+def grey_of(picture: np.ndarray, white: int, path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return the grey values of a picture whose three colours are the same nearly everywhere.
 
     Args:
-        picture: float32 ``(rows, columns, 3)`` in [0, 1].
+        picture: Whole numbers ``(rows, columns, 3)`` from 0 to ``white``.
+        white: The largest value.
         path: The file, for error messages.
 
     Returns:
@@ -28,8 +29,11 @@ def grey_of(picture: np.ndarray, path: Path) -> tuple[np.ndarray, tuple[str, ...
     Raises:
         FormatError: It is a picture in colour.
     """
-    spread = picture.max(axis=2) - picture.min(axis=2)
-    coloured = float((spread > _GREY_WITHIN).mean())
+    red, green, blue = (picture[..., number] for number in range(3))
+    if np.array_equal(red, green) and np.array_equal(red, blue):
+        return red / np.float32(white), ()
+    brightest, darkest = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
+    coloured = float((brightest - darkest > _GREY_WITHIN * white).mean())
     if coloured > _MARKS_UP_TO:
         raise FormatError(
             f"{path} is a picture in colour, and no radiograph is",
@@ -38,4 +42,5 @@ def grey_of(picture: np.ndarray, path: Path) -> tuple[np.ndarray, tuple[str, ...
         )
     notes = ("coloured marks on a grey picture were made grey",) if coloured else ()
     # The luminance of ITU-R BT.601, which is the value itself where all three are the same.
-    return np.asarray(picture @ np.array([0.299, 0.587, 0.114], np.float32), np.float32), notes
+    weights = np.array([0.299, 0.587, 0.114], np.float32) / np.float32(white)
+    return np.clip(picture @ weights, 0.0, 1.0), notes

@@ -36,13 +36,13 @@ def decoded(images: Sequence[Slice]) -> tuple[np.ndarray, tuple[str, ...]]:
     for place, image in enumerate(images):
         files.setdefault(image.header, []).append(place)
     for header, places in files.items():
-        stored, said = _uncompressed(header), ()
+        stored = _uncompressed(header)
         if stored is None:
             values = stored_values(open_dicom(header.path))
-            stored, said = values.array, values.notes
+            stored = values.array
+            notes.update(dict.fromkeys(values.notes))
         for place in places:
             to_hounsfield(stored[images[place].frame], images[place], volume[place])
-        notes.update(dict.fromkeys(said))
     return volume, tuple(notes)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from medclip.core.errors import FormatError, MissingDependencyError
 from medclip.modalities.imaging.dicom_file import is_dicom
@@ -13,8 +14,9 @@ from medclip.modalities.imaging.header_values import decoding, optional_number, 
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
+    from pydicom.tag import BaseTag
 
-__all__ = ["DicomKind", "kind_of", "sniffed_kind", "what_it_is"]
+__all__ = ["DicomKind", "kind_of", "kind_of_head", "sniffed_kind", "what_it_is"]
 
 _STORAGE = "1.2.840.10008.5.1.4.1.1."
 _DIRECTORY = "1.2.840.10008.1.3.10"
@@ -224,17 +226,29 @@ def sniffed_kind(path: Path, head: bytes) -> DicomKind | None:
     if not is_dicom(head):
         return None
     try:
-        return kind_of(_first_elements(path), path)
+        with path.open("rb") as file:
+            return _kind_of_beginning(file, path)
     except (FormatError, MissingDependencyError, OSError):
         return DicomKind("", "", "a damaged file")
 
 
-def _first_elements(path: Path) -> Dataset:
-    with path.open("rb") as file, decoding(path, "its header"):
+def kind_of_head(head: bytes) -> DicomKind | None:
+    """Return the kind of a DICOM file as far as its first bytes tell; None if it is none. Never raises."""
+    if not is_dicom(head):
+        return None
+    try:
+        return _kind_of_beginning(io.BytesIO(head), Path("member"))
+    except (FormatError, MissingDependencyError, OSError):
+        return DicomKind("", "", "a damaged file")
+
+
+def _kind_of_beginning(file: BinaryIO, path: Path) -> DicomKind:
+    with decoding(path, "its header"):
         from pydicom.filereader import read_partial
 
-        tags = [0x00080016, 0x00080060, 0x00280008]
-        return read_partial(file, lambda tag, *_: tag >= _AFTER_NUMBER_OF_FRAMES, force=True, specific_tags=list(tags))
+        tags: list[BaseTag | int] = [0x00080016, 0x00080060, 0x00280008]
+        header = read_partial(file, lambda tag, *_: tag >= _AFTER_NUMBER_OF_FRAMES, force=True, specific_tags=tags)
+    return kind_of(header, path)
 
 
 def _description(sop_class: str, modality: str) -> str:

@@ -145,10 +145,10 @@ def apply_window(values: np.ndarray, center: float, width: float, *, function: s
         center, width = center - 0.5, width - 1.0
     if width == 0:
         return np.asarray(values > center, np.float32)
-    # Slope and offset in double precision, so that windows far from zero keep theirs.
-    scaled = np.multiply(values, 1.0 / width, dtype=np.float32)
-    scaled += np.float32(0.5 - center / width)
-    return np.clip(scaled, 0.0, 1.0, out=scaled)
+    scaled = np.subtract(values, center, dtype=np.float32)
+    scaled /= np.float32(width)
+    scaled += np.float32(0.5)
+    return np.asarray(np.clip(scaled, 0.0, 1.0, out=scaled))
 
 
 def _by_table(values: np.ndarray, table: LookupTable) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -164,7 +164,7 @@ def _by_table(values: np.ndarray, table: LookupTable) -> tuple[np.ndarray, tuple
 def _by_range(values: np.ndarray, known: np.ndarray, file: DicomFile) -> tuple[np.ndarray, tuple[str, ...]]:
     is_narrow = number_of(file.header, "BitsStored", file.path, default=16) <= 8
     if is_narrow and values.min() >= 0 and values.max() <= 255:
-        return values / np.float32(255), ()
+        return np.asarray(values / np.float32(255)), ()
     seen = values[known]
     if not seen.size:
         raise FormatError(f"{file.path} holds nothing but padding", action="export the file again from its source")

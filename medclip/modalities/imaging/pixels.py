@@ -77,17 +77,17 @@ def _is_inverted(file: DicomFile, form: PixelFormat) -> bool:
 def _in_colour(file: DicomFile, form: PixelFormat) -> Picture:
     stored = stored_values(file)
     if form.photometric == "PALETTE COLOR":
-        picture = _by_palette(stored, file)
+        picture, white = _by_palette(stored, file)
     else:
         # Three values a pixel come decoded as red, green and blue.
-        picture = stored.array[0] / np.float32((1 << stored.form.bits_stored) - 1)
-    array, notes = grey_of(picture, file.path)
+        picture, white = stored.array[0], (1 << stored.form.bits_stored) - 1
+    array, notes = grey_of(picture, white, file.path)
     return Picture(array, (*stored.notes, "a picture stored in colour was read as the grey picture that it is", *notes))
 
 
-def _by_palette(stored: StoredValues, file: DicomFile) -> np.ndarray:
+def _by_palette(stored: StoredValues, file: DicomFile) -> tuple[np.ndarray, int]:
     from pydicom.pixels.processing import apply_color_lut
 
     with decoding(file.path, "its palette"):
         coloured = apply_color_lut(stored.array[0], file.header)
-    return np.asarray(coloured[..., :3] / np.float32(np.iinfo(coloured.dtype).max), np.float32)
+    return coloured[..., :3], int(np.iinfo(coloured.dtype).max)

@@ -6,13 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from medclip.modalities.ecg.formats._description import (
-    age_in_years,
-    device_of,
-    report_of_lines,
-    sex_of,
-    whole_years_between,
-)
+from medclip.core.demographics import age_in_years, device_of, sex_of, whole_years_between
+from medclip.core.privacy import private_id
+from medclip.modalities.ecg.formats._description import report_of_lines
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -27,6 +23,7 @@ KEYWORDS = (
     "Manufacturer",
     "ManufacturerModelName",
     "PatientID",
+    "IssuerOfPatientID",
     "PatientBirthDate",
     "PatientSex",
     "PatientAge",
@@ -60,8 +57,8 @@ def attributes_of(dataset: Dataset) -> dict[str, Any]:
 
 
 def patient_id_of(dataset: Dataset) -> str | None:
-    """Return the identifier by which a patient's recordings are kept together."""
-    return _text(dataset, "PatientID") or None
+    """Return the name under which a patient's recordings are kept together, see ``medclip.core.privacy``."""
+    return private_id(_text(dataset, "PatientID"), issuer=_text(dataset, "IssuerOfPatientID"))
 
 
 def report_of(dataset: Dataset) -> str | None:

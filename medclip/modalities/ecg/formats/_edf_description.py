@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from medclip.modalities.ecg.formats._description import device_of, report_of_lines, sex_of, whole_years_between
+from medclip.core.demographics import device_of, sex_of, whole_years_between
+from medclip.core.privacy import private_id
+from medclip.modalities.ecg.formats._description import report_of_lines
 from medclip.modalities.ecg.formats._edf_header import Header, Signal
 
 __all__ = ["attributes_of", "filters_of", "patient_id_of", "report_of"]
@@ -22,9 +24,9 @@ _NO_STATEMENTS = ("recording starts", "recording ends", "record start", "record 
 
 
 def patient_id_of(header: Header) -> str | None:
-    """Return the identifier by which a patient's recordings are kept together; plain EDF has no field of its own."""
+    """Return the name under which a patient's recordings are kept together; plain EDF has no field of its own."""
     code = _subfields(header.patient, header)[0]
-    return None if code in ("", _UNKNOWN) else code
+    return None if code == _UNKNOWN else private_id(code)
 
 
 def attributes_of(header: Header) -> dict[str, Any]:

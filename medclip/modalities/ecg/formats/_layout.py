@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from medclip.core.demographics import age_in_years, device_of, sex_of
 from medclip.core.errors import FormatError
 from medclip.core.files import read_json
+from medclip.core.privacy import private_id
 from medclip.core.sample import Sample
-from medclip.modalities.ecg.formats._description import age_in_years, device_of, report_of_lines, sex_of
+from medclip.modalities.ecg.formats._description import report_of_lines
 from medclip.modalities.ecg.formats._leads_together import check_rate, named_once
 from medclip.modalities.ecg.formats._recording import as_voltages, check_size
 from medclip.modalities.ecg.formats._units import MILLIVOLTS
@@ -128,7 +130,7 @@ def sample_of(values: np.ndarray, layout: Layout, path: Path) -> Sample:
         modality="ecg",
         array=array,
         record_id=path.stem,
-        patient_id=layout.patient_id,
+        patient_id=private_id(layout.patient_id),
         sampling_rate_hz=layout.rate_hz,
         channel_names=layout.names,
         report=layout.report,

@@ -5,13 +5,9 @@ from __future__ import annotations
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from medclip.modalities.ecg.formats._description import (
-    age_in_years,
-    device_of,
-    report_of_lines,
-    sex_of,
-    whole_years_between,
-)
+from medclip.core.demographics import age_in_years, device_of, sex_of, whole_years_between
+from medclip.core.privacy import private_id
+from medclip.modalities.ecg.formats._description import report_of_lines
 from medclip.modalities.ecg.formats._xml_values import text_of
 
 __all__ = ["describe", "patient_id_of", "report_of"]
@@ -33,8 +29,8 @@ def describe(root: Element) -> dict[str, Any]:
 
 
 def patient_id_of(root: Element) -> str | None:
-    """Return the identifier by which a patient's recordings are kept together."""
-    return text_of(root, f"{_PATIENT}/patientid") or None
+    """Return the name under which a patient's recordings are kept together, see ``medclip.core.privacy``."""
+    return private_id(text_of(root, f"{_PATIENT}/patientid"))
 
 
 def report_of(root: Element) -> str | None:

@@ -10,13 +10,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from medclip.core.demographics import age_in_years, device_of, whole_years_between
 from medclip.core.errors import FormatError
-from medclip.modalities.ecg.formats._description import (
-    age_in_years,
-    device_of,
-    report_of_lines,
-    whole_years_between,
-)
+from medclip.core.privacy import private_id
+from medclip.modalities.ecg.formats._description import report_of_lines
 from medclip.modalities.ecg.formats._recording import COPY_AGAIN
 from medclip.modalities.ecg.formats._scp_container import unpack
 
@@ -91,8 +88,8 @@ def tags_of(section: bytes, path: Path) -> Mapping[int, bytes]:
 
 
 def patient_id_of(tags: Mapping[int, bytes]) -> str | None:
-    """Return the identifier by which a patient's recordings are kept together."""
-    return _text(tags.get(_PATIENT_ID, b""), "iso8859-1") or None
+    """Return the name under which a patient's recordings are kept together, see ``medclip.core.privacy``."""
+    return private_id(_text(tags.get(_PATIENT_ID, b""), "iso8859-1"))
 
 
 def attributes_of(tags: Mapping[int, bytes]) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from medclip.core.demographics import device_of, whole_years_between
 from medclip.core.errors import FormatError
 from medclip.core.modality import Format
+from medclip.core.privacy import private_id
 from medclip.core.sample import Sample
-from medclip.modalities.ecg.formats._description import device_of, whole_years_between
 from medclip.modalities.ecg.formats._leads_together import check_rate, named_once
 from medclip.modalities.ecg.formats._recording import COPY_AGAIN, EXPORT_AGAIN, check_readable, check_size
 
@@ -79,7 +80,7 @@ def read(path: Path) -> Sample:
         modality="ecg",
         array=_millivolts(path, header, steps_nv),
         record_id=path.stem,
-        patient_id=_text(header.fixed[_ID]) or None,
+        patient_id=private_id(_text(header.fixed[_ID])),
         sampling_rate_hz=check_rate(float(rate_hz), path),
         channel_names=names,
         attributes=attributes,

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from medclip.core._heads import read_head
+from medclip.core.demographics import age_in_years, sex_of
 from medclip.core.errors import FormatError
 from medclip.core.modality import Format
 from medclip.core.sample import Sample
 from medclip.modalities.ecg.formats import wfdb
-from medclip.modalities.ecg.formats._description import age_in_years, sex_of
 from medclip.modalities.ecg.formats._layout import layout_path, read_layout, sample_of
 from medclip.modalities.ecg.formats._leads_together import check_rate
 from medclip.modalities.ecg.formats._mat_content import (

@@ -7,16 +7,12 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
+from medclip.core.demographics import age_in_years, device_of, sex_of, whole_years_between
 from medclip.core.modality import Format
+from medclip.core.privacy import private_id
 from medclip.core.sample import Sample
 from medclip.core.xml import has_root, parse_xml
-from medclip.modalities.ecg.formats._description import (
-    age_in_years,
-    device_of,
-    report_of_lines,
-    sex_of,
-    whole_years_between,
-)
+from medclip.modalities.ecg.formats._description import report_of_lines
 from medclip.modalities.ecg.formats._muse_waveform import read_rhythm
 from medclip.modalities.ecg.formats._xml_values import text_of
 
@@ -57,7 +53,7 @@ def read(path: Path) -> Sample:
         modality="ecg",
         array=rhythm.array,
         record_id=path.stem,
-        patient_id=text_of(root, "PatientDemographics/PatientID") or None,
+        patient_id=private_id(text_of(root, "PatientDemographics/PatientID")),
         sampling_rate_hz=rhythm.rate_hz,
         channel_names=rhythm.names,
         report=report or original,

@@ -8,11 +8,13 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
+from medclip.core.demographics import device_of, sex_of, whole_years_between
 from medclip.core.errors import FormatError
 from medclip.core.modality import Format
+from medclip.core.privacy import private_id
 from medclip.core.sample import Sample
 from medclip.core.xml import COPY_AGAIN, has_root, parse_xml
-from medclip.modalities.ecg.formats._description import device_of, report_of_lines, sex_of, whole_years_between
+from medclip.modalities.ecg.formats._description import report_of_lines
 from medclip.modalities.ecg.formats._leads_together import Rhythm, check_rate, check_size, named_once, together
 from medclip.modalities.ecg.formats._xml_values import (
     millivolts_per_unit,
@@ -53,7 +55,7 @@ def read(path: Path) -> Sample:
         modality="ecg",
         array=rhythm.array,
         record_id=path.stem,
-        patient_id=text_of(root, "patdata/id") or None,
+        patient_id=private_id(text_of(root, "patdata/id")),
         sampling_rate_hz=rhythm.rate_hz,
         channel_names=rhythm.names,
         report=_report_of(root),

@@ -10,6 +10,7 @@ from wfdb_files import random_walk
 from xml_files import SECRET, aecg, aecg_series, message_of, replaced, sequence_set
 
 import medclip
+from medclip.core.privacy import private_id
 from medclip.modalities.ecg.formats.aecg_xml import FORMAT, read
 from medclip.modalities.ecg.leads import INDEPENDENT_LEADS, STANDARD_LEADS
 
@@ -32,7 +33,7 @@ def test_values_leads_and_description(tmp_path: Path) -> None:
     for name, stored in STORED.items():
         np.testing.assert_allclose(leads[name], stored * 0.0025, rtol=1e-6)
     assert sample.sampling_rate_hz == 500
-    assert sample.patient_id == "4711"
+    assert sample.patient_id == private_id("4711") != "4711"
     assert sample.report is None
     assert sample.attributes == {
         "age": 49.0,

@@ -11,6 +11,7 @@ import pytest
 from dicom_files import MDC, SCP, channel, code, group, item, write
 from wfdb_files import random_walk
 
+from medclip.core.privacy import private_id
 from medclip.modalities.ecg.formats.dicom import read
 
 
@@ -70,7 +71,7 @@ def test_ages(tmp_path: Path, stated: dict[str, str], age_years: float | None) -
 def test_the_patient_s_id_is_kept_apart_and_sex_and_device_are_given(tmp_path: Path) -> None:
     stated = {"PatientSex": "M", "Manufacturer": "Unknown", "ManufacturerModelName": "Recorder 7", "StationName": "B2"}
     sample = read(write(tmp_path / "a.dcm", [group(np.array([[1, 2]]), ["I"])], **stated))
-    assert sample.patient_id == "ID-4711"
+    assert sample.patient_id == private_id("ID-4711") != "ID-4711"
     assert sample.attributes == {"sex": "male", "device": "Recorder 7"}
     shown = repr(sample) + repr(sample.attributes)
     assert not re.search("Secret|4711|B2", shown)

@@ -13,6 +13,7 @@ import pytest
 from refusals import check_mutations, message_of, mutations
 from wfdb_files import random_walk
 
+from medclip.core.privacy import private_id
 from medclip.modalities.ecg.formats.edf import FORMAT, read
 
 STORED = random_walk(3, 3, 400).reshape(3, 4, 100)
@@ -77,7 +78,7 @@ def test_what_is_said_of_patient_device_and_filters(tmp_path: Path) -> None:
         for n, values in enumerate(STORED, start=1)
     ]
     sample = read(edf.write(tmp_path / "a.edf", signals, **PLUS))
-    assert sample.patient_id == "MCH-4711"
+    assert sample.patient_id == private_id("MCH-4711") != "MCH-4711"
     assert sample.attributes == {
         "age": 50.0,
         "sex": "female",

@@ -14,6 +14,7 @@ from scp_files import checksum
 from wfdb_files import random_walk
 
 import medclip
+from medclip.core.privacy import private_id
 from medclip.modalities.ecg.formats.ishne import FORMAT, read
 
 STORED = random_walk(4, 3, 1000)
@@ -65,7 +66,7 @@ def test_samples_leads_and_what_is_said_of_the_patient(tmp_path: Path, n_stated:
     np.testing.assert_allclose(sample.array, STORED * np.array([[1e-3], [2.5e-3], [5e-3]]), atol=1e-6)
     assert sample.channel_names == ("II", "V1", "lead 3")
     assert sample.sampling_rate_hz == 200
-    assert sample.patient_id == "ID-1"
+    assert sample.patient_id == private_id("ID-1") != "ID-1"
     assert sample.attributes == {
         "age": 50.0,
         "sex": "female",

@@ -12,6 +12,7 @@ from wfdb_files import random_walk
 from xml_files import SECRET, message_of, muse, replaced
 
 import medclip
+from medclip.core.privacy import private_id
 from medclip.modalities.ecg.formats.muse_xml import FORMAT, read
 from medclip.modalities.ecg.leads import INDEPENDENT_LEADS, STANDARD_LEADS
 
@@ -44,7 +45,7 @@ def test_values_leads_and_description(tmp_path: Path) -> None:
     for name, expected in {"III": ii - i, "aVR": -(i + ii) / 2, "aVL": i - ii / 2, "aVF": ii - i / 2}.items():
         np.testing.assert_allclose(leads[name], expected, atol=1e-6)
     assert sample.sampling_rate_hz == 500
-    assert sample.patient_id == "4711"
+    assert sample.patient_id == private_id("4711") != "4711"
     assert sample.attributes == {
         "age": 67.0,
         "sex": "female",

@@ -14,6 +14,7 @@ from wfdb_files import random_walk
 from xml_files import SECRET, message_of, philips, replaced, xli
 
 import medclip
+from medclip.core.privacy import private_id
 from medclip.modalities.ecg.formats._philips_xli import decompress, restore_limb_leads
 from medclip.modalities.ecg.formats.philips_xml import FORMAT, read
 from medclip.modalities.ecg.leads import STANDARD_LEADS
@@ -56,7 +57,7 @@ def test_plain_values_and_description(tmp_path: Path, text: str) -> None:
     assert sample.channel_names == STANDARD_LEADS
     np.testing.assert_allclose(sample.array, np.stack(list(STORED.values())) * 0.005, rtol=1e-6)
     assert sample.sampling_rate_hz == 500
-    assert sample.patient_id == "4711"
+    assert sample.patient_id == private_id("4711") != "4711"
     assert sample.report == "Sinus bradycardia\nABNORMAL ECG"
     assert sample.attributes == {
         "age": 49.0,

@@ -10,6 +10,7 @@ from wfdb_files import random_walk
 from xml_files import SECRET, message_of, replaced, schiller
 
 import medclip
+from medclip.core.privacy import private_id
 from medclip.modalities.ecg.formats.schiller_xml import FORMAT, read
 from medclip.modalities.ecg.leads import STANDARD_LEADS
 
@@ -27,7 +28,7 @@ def test_values_leads_and_description(tmp_path: Path, encoding: str) -> None:
     assert sample.channel_names == STANDARD_LEADS
     np.testing.assert_allclose(sample.array, np.stack(list(STORED.values())) * 0.001, rtol=1e-6)
     assert sample.sampling_rate_hz == 500
-    assert sample.patient_id == "4711"
+    assert sample.patient_id == private_id("4711") != "4711"
     assert sample.report == "Sinus rhythm"
     assert sample.attributes == {
         "age": 49.0,

@@ -12,6 +12,7 @@ import pytest
 import scp_files as scp
 
 import medclip
+from medclip.core.privacy import private_id
 from medclip.core.sample import Sample
 from medclip.modalities.ecg.formats.scp import FORMAT, read
 
@@ -197,7 +198,7 @@ def test_what_is_said_of_patient_and_device(tmp_path: Path) -> None:
         29: b"\x02",
     }
     sample = described(tmp_path, fields)
-    assert sample.patient_id == "ID-1"
+    assert sample.patient_id == private_id("ID-1") != "ID-1"
     assert sample.attributes == {
         "age": 1.5,
         "sex": "female",

@@ -15,6 +15,7 @@ from refusals import check_mutations, message_of, mutations
 from wfdb_files import random_walk
 
 import medclip
+from medclip.core.privacy import private_id
 from medclip.modalities.ecg.formats.table import FORMAT, read
 
 VALUES = random_walk(5, 3, 200).T / 1000.0
@@ -72,7 +73,7 @@ def test_units_orientation_and_what_else_may_be_said(tmp_path: Path) -> None:
     sample = read(path)
     np.testing.assert_allclose(sample.array, VALUES.T / 1000, rtol=1e-6)
     assert sample.attributes == {"age": 61.0, "sex": "female", "device": "Homemade"}
-    assert (sample.report, sample.patient_id) == ("Sinus rhythm", "p1")
+    assert (sample.report, sample.patient_id) == ("Sinus rhythm", private_id("p1"))
     raw = read(table(tmp_path, "csv", unit="uncalibrated"))
     np.testing.assert_array_equal(raw.array, VALUES.T.astype(np.float32))
     assert raw.attributes == {"amplitude_is_calibrated": False}
