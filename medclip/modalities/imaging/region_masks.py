@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from medclip.core.errors import DatasetError
-from medclip.core.sample import Sample
 
 __all__ = ["Box", "BoxRegions", "box_mask", "outline_mask", "parse_box", "run_length_mask"]
 
@@ -42,13 +40,13 @@ class BoxRegions:
 
     boxes: Mapping[str, Mapping[str, Sequence[Box]]]
 
-    def __call__(self, record_id: str, sample: Sample, path: Path) -> dict[str, np.ndarray]:
-        """Return a mask for every code with boxes on this record.
+    def __call__(self, record_id: str, shape: tuple[int, int]) -> dict[str, np.ndarray]:
+        """Return a mask for every code with boxes on this record, whose published image has that shape.
 
         Raises:
             DatasetError: A box lies outside the image.
         """
-        height, width = sample.array.shape
+        height, width = shape
         drawn = self.boxes.get(record_id, {})
         outside = [box for boxes in drawn.values() for box in boxes if box.left >= width or box.top >= height]
         if outside:
@@ -58,7 +56,7 @@ class BoxRegions:
                 allowed=f"{width} x {height} pixels",
                 action="use the images in their published size",
             )
-        return {code: box_mask((height, width), boxes) for code, boxes in drawn.items()}
+        return {code: box_mask(shape, boxes) for code, boxes in drawn.items()}
 
 
 def parse_box(numbers: Sequence[str], *, where: str, is_extent: bool) -> Box:

@@ -1,4 +1,4 @@
-"""What collections of The Cancer Imaging Archive share: the list of series, and masks on the slices that files became."""
+"""What collections of The Cancer Imaging Archive share: the list of series, and masks where files became slices."""
 
 from __future__ import annotations
 

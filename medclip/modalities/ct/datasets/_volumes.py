@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medclip.core.dataset import LabelTable
+from medclip.core.demographics import age_in_years
 from medclip.core.sample import Sample
 from medclip.modalities.imaging.image_dataset import ImageDataset, ImageIndex, Regions
 
@@ -24,7 +25,7 @@ def read_nifti(path: Path) -> Sample:
     """
     from medclip.modalities.ct.formats import nifti
 
-    return nifti.read(path)
+    return nifti.FORMAT.read(path)
 
 
 def read_series_folder(path: Path) -> Sample:
@@ -35,7 +36,7 @@ def read_series_folder(path: Path) -> Sample:
     """
     from medclip.modalities.ct.formats import dicom_folder
 
-    return dicom_folder.read(path)
+    return dicom_folder.FORMAT.read(path)
 
 
 def open_volumes(
@@ -57,10 +58,9 @@ def open_volumes(
 
 def age_of(text: str) -> float | None:
     """Return an age in years, also from a DICOM age such as 036Y or 018M; None if it is no such thing."""
-    per_year = {"Y": 1.0, "M": 12.0, "W": 52.18, "D": 365.25}
-    unit = text[-1:] if text[-1:] in per_year else "Y"
+    is_unit = text[-1:].isalpha()
     try:
-        age = float(text.removesuffix(unit)) / per_year[unit]
+        number = float(text[:-1] if is_unit else text)
     except ValueError:
         return None
-    return age if 0 <= age <= 120 else None
+    return age_in_years(number, text[-1] if is_unit else "Y")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from medclip.core.dataset_files import find_root
+from medclip.core.demographics import device_of, sex_of
 from medclip.core.errors import DatasetError, FormatError
 from medclip.core.label_set import LabelSet
 from medclip.core.modality import DatasetFactory
@@ -37,7 +38,6 @@ _REPORTS = {
 _METADATA = {"train": "metadata/train_metadata.csv", "valid": "metadata/validation_metadata.csv"}
 _SECTIONS = ("ClinicalInformation_EN", "Technique_EN", "Findings_EN", "Impressions_EN")
 _NAME = re.compile(r"((train|valid)_\d+)_([a-z]+)_(\d+)\.nii\.gz")
-_SEXES = {"M": "male", "F": "female"}
 # Air around and in the patient makes up more than a hundredth of a chest CT, and less than a half of it is emptier.
 _AIR_AT_MOST, _MIDDLE_AT_LEAST = -200.0, -1500.0
 
@@ -100,11 +100,9 @@ def open_ct_rate(root: Path | str | None, *, release: str = "fixed", reconstruct
         ],
         reports=[_text(reports[name]) if name in reports else None for name in columns["VolumeName"]],
         attributes={
-            "sex": [_SEXES.get(row.get("PatientSex", "")) for row in about],
+            "sex": [sex_of(row.get("PatientSex", "")) for row in about],
             "age": [age_of(row.get("PatientAge", "")) for row in about],
-            "device": [
-                f"{row.get('Manufacturer', '')} {row.get('ManufacturerModelName', '')}".strip() for row in about
-            ],
+            "device": [device_of(row.get("Manufacturer", ""), row.get("ManufacturerModelName", "")) for row in about],
             "study_id": [f"{patient}_{examination}" for patient, _, examination, _ in names],
         },
     )

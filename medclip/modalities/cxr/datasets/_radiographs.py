@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from medclip.core.dataset import LabelTable
+from medclip.core.demographics import sex_of
 from medclip.core.sample import Sample
-from medclip.modalities.imaging.image_dataset import ImageDataset, ImageIndex, Regions
+from medclip.modalities.imaging.image_dataset import ImageDataset, ImageIndex
 from medclip.modalities.imaging.label_columns import check_choice
 
 if TYPE_CHECKING:
     from medclip.core.cards import DataCard
 
-__all__ = ["VIEWS", "ages_of", "open_radiographs", "read_radiograph", "sexes_of", "view_columns"]
+__all__ = ["VIEWS", "Drawn", "ages_of", "open_radiographs", "read_radiograph", "sexes_of", "view_columns"]
 
 VIEWS = ("all", "frontal", "lateral")
+Drawn = Callable[[str, tuple[int, int]], Mapping[str, np.ndarray]]
+"""``(record_id, (height, width)) -> {code: bool mask}`` on the picture as it is stored."""
+
+_RASTER = (".png", ".jpg", ".jpeg")
 _FRONTAL = {"PA": "PA", "AP": "AP", "AP SUPINE": "AP", "APS": "AP", "AP ERECT": "AP", "PA ERECT": "PA"}
 _FRONTAL |= {"POSTEROANTERIOR": "PA", "ANTEROPOSTERIOR": "AP", "AP_HORIZONTAL": "AP", "AP HORIZONTAL": "AP"}
 _LATERAL = {"LL": "LL", "RL": "RL", "L": None, "LATERAL": None, "LLO": "LL"}
-_SEXES = {"m": "male", "f": "female", "male": "male", "female": "female"}
 
 
 def read_radiograph(path: Path) -> Sample:
@@ -31,7 +38,8 @@ def read_radiograph(path: Path) -> Sample:
     """
     from medclip.modalities.cxr.formats import dicom, raster
 
-    return raster.read(path) if path.suffix.lower() in (".png", ".jpg", ".jpeg") else dicom.read(path)
+    form = raster.FORMAT if path.suffix.lower() in _RASTER else dicom.FORMAT
+    return form.read(path)
 
 
 def view_columns(projections: Sequence[str], *, are_frontal: Sequence[bool] | None = None) -> dict[str, Sequence[Any]]:
@@ -57,7 +65,7 @@ def _view(text: str) -> tuple[str, str | None]:
 
 def sexes_of(cells: Sequence[str]) -> list[str | None]:
     """Return ``male``, ``female`` or None for every cell."""
-    known = {cell: _SEXES.get(cell.strip().lower()) for cell in set(cells)}
+    known = {cell: sex_of(cell) for cell in set(cells)}
     return [known[cell] for cell in cells]
 
 
@@ -77,6 +85,24 @@ def _age(cell: str) -> float | None:
     return age if 0 < age <= 120 else None
 
 
+@dataclass(frozen=True)
+class _Turned:
+    """Regions that were drawn on the stored picture, turned as its reader turns the picture."""
+
+    drawn: Drawn
+
+    def __call__(self, record_id: str, sample: Sample, path: Path) -> Mapping[str, np.ndarray]:
+        if path.suffix.lower() in _RASTER:
+            return self.drawn(record_id, (sample.array.shape[0], sample.array.shape[1]))
+        from medclip.modalities.cxr.formats._view import turned_upright
+        from medclip.modalities.imaging.dicom_file import open_dicom
+
+        header = open_dicom(path).header
+        regions = self.drawn(record_id, (int(header.Rows), int(header.Columns)))
+        view = str(sample.attributes["view"])
+        return {code: turned_upright(mask, header, path, view=view)[0] for code, mask in regions.items()}
+
+
 def open_radiographs(
     folder: Path,
     card: DataCard,
@@ -84,9 +110,17 @@ def open_radiographs(
     *,
     labels: Mapping[str, LabelTable],
     views: str = "all",
-    regions: Regions | None = None,
+    drawn: Drawn | None = None,
 ) -> ImageDataset:
     """Make the data set of an index, or of its frontal or lateral records only.
+
+    Args:
+        folder: Folder of the data set.
+        card: Its data card.
+        index: Its records; with the attribute ``view`` if ``views`` is not ``all``.
+        labels: Its labels by label set.
+        views: One of ``VIEWS``.
+        drawn: Finds what annotators drew on the stored picture of a record.
 
     Raises:
         ConfigError: ``views`` is none of ``VIEWS``.
@@ -97,4 +131,6 @@ def open_radiographs(
         rows = [row for row, view in enumerate(index.attributes["view"]) if view == views]
         index = index.select(rows)
         labels = {name: table.rows(rows) for name, table in labels.items()}
-    return ImageDataset(folder, card, "cxr", index, labels=labels, read=read_radiograph, regions=regions)
+    return ImageDataset(
+        folder, card, "cxr", index, labels=labels, read=read_radiograph, regions=_Turned(drawn) if drawn else None
+    )

@@ -93,9 +93,9 @@ def open_nih_chestxray14(
         known={*codes, _NORMAL},
         table=table,
     )
-    regions = BoxRegions(_read_boxes(folder, card, set(images), codes))
+    boxes = BoxRegions(_read_boxes(folder, card, set(images), codes))
     return open_radiographs(
-        folder, card, index, labels={"nih-chestxray14": labels}, views=views, regions=regions if regions.boxes else None
+        folder, card, index, labels={"nih-chestxray14": labels}, views=views, drawn=boxes if boxes.boxes else None
     )
 
 

@@ -75,7 +75,7 @@ def open_rsna(
         known={*_PRESENT, _OTHER},
         table=folder / _CLASSES,
     )
-    return open_radiographs(folder, card, index, labels={"rsna-pneumonia": labels}, regions=BoxRegions(boxes))
+    return open_radiographs(folder, card, index, labels={"rsna-pneumonia": labels}, drawn=BoxRegions(boxes))
 
 
 DATASET = DatasetFactory(

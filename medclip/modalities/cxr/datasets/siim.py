@@ -12,7 +12,6 @@ import numpy as np
 from medclip.core.dataset_files import find_root, first_present
 from medclip.core.errors import DatasetError
 from medclip.core.modality import DatasetFactory
-from medclip.core.sample import Sample
 from medclip.modalities.cxr.datasets._radiographs import open_radiographs
 from medclip.modalities.imaging.columns import read_columns
 from medclip.modalities.imaging.image_dataset import ImageDataset, ImageIndex, folds_of
@@ -63,7 +62,7 @@ def open_siim(
         ["Pneumothorax" if runs[image] else "" for image in images], "siim-pneumothorax", split=lambda cell: {cell}
     )
     return open_radiographs(
-        folder, card, index, labels={"siim-pneumothorax": labels}, regions=_RunLengths(runs, table.name)
+        folder, card, index, labels={"siim-pneumothorax": labels}, drawn=_RunLengths(runs, table.name)
     )
 
 
@@ -79,11 +78,8 @@ class _RunLengths:
     runs: Mapping[str, list[str]]
     table: str
 
-    def __call__(self, record_id: str, sample: Sample, path: Path) -> dict[str, np.ndarray]:
-        height, width = sample.array.shape
-        masks = [
-            run_length_mask(runs, (height, width), where=f"{self.table}, {record_id},") for runs in self.runs[record_id]
-        ]
+    def __call__(self, record_id: str, shape: tuple[int, int]) -> dict[str, np.ndarray]:
+        masks = [run_length_mask(runs, shape, where=f"{self.table}, {record_id},") for runs in self.runs[record_id]]
         return {"Pneumothorax": np.logical_or.reduce(masks)} if masks else {}
 
 

@@ -14,7 +14,6 @@ from medclip.core.dataset_files import find_root
 from medclip.core.errors import DatasetError
 from medclip.core.label_set import LabelSet
 from medclip.core.modality import DatasetFactory
-from medclip.core.sample import Sample
 from medclip.core.splits import patient_split
 from medclip.modalities.cxr.datasets._radiographs import open_radiographs
 from medclip.modalities.imaging.columns import header_of, read_columns
@@ -76,7 +75,7 @@ def open_vindr_cxr(
     index = ImageIndex(images, images, folds, paths, attributes={"view": ["frontal"] * len(images)})
     labels = LabelTable(LabelSet.load("vindr-cxr").codes, np.concatenate(values))
     return open_radiographs(
-        folder, card, index, labels={"vindr-cxr": labels}, regions=_VotedRegions(drawn, _NEEDED[readers])
+        folder, card, index, labels={"vindr-cxr": labels}, drawn=_VotedRegions(drawn, _NEEDED[readers])
     )
 
 
@@ -94,11 +93,11 @@ class _VotedRegions:
     boxes: Mapping[str, Mapping[str, Mapping[str, list[Box]]]]
     n_needed: int
 
-    def __call__(self, record_id: str, sample: Sample, path: Path) -> dict[str, np.ndarray]:
+    def __call__(self, record_id: str, shape: tuple[int, int]) -> dict[str, np.ndarray]:
         masks = {}
         for code, of_reader in self.boxes.get(record_id, {}).items():
             of_readers = [
-                BoxRegions({record_id: {code: boxes}})(record_id, sample, path)[code] for boxes in of_reader.values()
+                BoxRegions({record_id: {code: boxes}})(record_id, shape)[code] for boxes in of_reader.values()
             ]
             n_needed = 1 if _CONSENSUS in of_reader else self.n_needed
             mask = np.sum(of_readers, axis=0) >= n_needed
