@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Iterable, Mapping
 
 from medclip.core.label_set import LabelSet
 
@@ -57,10 +58,13 @@ def codes_of(terms: Iterable[str]) -> set[str]:
         heading, *qualifiers = (part.strip() for part in term.split("/"))
         found |= {table[heading] for table in (_HEADINGS, _FURTHER) if heading in table}
         found |= {_QUALIFIED[heading, one] for one in qualifiers if (heading, one) in _QUALIFIED}
-    labels = LabelSet.load("chexpert")
+    parent_of = _parents()
     for code in tuple(found):
-        parent = labels.finding(code).parent
-        while parent:
-            found.add(parent)
-            parent = labels.finding(parent).parent
+        while code := parent_of[code]:
+            found.add(code)
     return found
+
+
+@functools.cache
+def _parents() -> Mapping[str, str]:
+    return {finding.code: finding.parent for finding in LabelSet.load("chexpert").findings}
