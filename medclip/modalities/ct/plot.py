@@ -151,7 +151,7 @@ def _draw_planes(figure: Figure, drawing: _Drawing) -> None:
     ends = {"axial": ("R", "L"), "coronal": ("R", "L"), "sagittal": ("front", "back")}
     for row, window in enumerate(WINDOWS):
         for axis, plane in enumerate(_PLANES):
-            axes = figure.add_axes((0.03 + 0.32 * axis, 0.47 - 0.41 * row, 0.30, 0.40), gid=f"{plane} {window}")
+            axes = figure.add_axes((0.03 + 0.32 * axis, 0.475 - 0.42 * row, 0.30, 0.385), gid=f"{plane} {window}")
             drawing.draw(axes, axis, drawing.at[axis], window)
             caption = f"{plane}, {window} window"
             axes.set_title(caption, fontsize=8, color=_INK, pad=2)
@@ -179,7 +179,7 @@ def _write(figure: Figure, drawing: _Drawing, findings: Sequence[tuple[str, floa
     shape = " x ".join(map(str, drawing.sample.array.shape))
     windows = ", ".join(f"{name} {centre:g}/{width:g} HU" for name, (centre, width) in WINDOWS.items())
     figure.text(0.03, 0.955, _shorten(title or "Chest CT", 60), color=_INK, fontsize=12, fontweight="bold")
-    lines = [f"{shape} voxels of {spacing} mm    windows (centre/width): {windows}"]
+    lines = [f"{shape} voxels of {spacing} mm"]
     if drawing.heat is not None:
         low, high = drawing.heat_range
         lines.append(f"map from {low:.3g} (transparent) to {high:.3g}, highest at slice {drawing.at[0] + 1}")
@@ -193,6 +193,7 @@ def _write(figure: Figure, drawing: _Drawing, findings: Sequence[tuple[str, floa
     if len(findings) > _MOST_FINDINGS:
         figure.text(0.985, 0.90, f"and {len(findings) - _MOST_FINDINGS} more", color=_INK, fontsize=7, ha="right")
     figure.text(0.03, 0.015, _RESEARCH, color=_INK, fontsize=8)
+    figure.text(0.5, 0.015, f"windows (centre/width): {windows}", color=_INK, fontsize=8, ha="center")
     figure.text(0.97, 0.015, _CONVENTION, color=_INK, fontsize=8, ha="right")
 
 

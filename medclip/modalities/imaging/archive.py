@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 from medclip.core.errors import FormatError
 from medclip.modalities.imaging.dicom_file import is_dicom
@@ -157,6 +157,10 @@ def _as_format_error(path: Path) -> Iterator[None]:
         raise FormatError(f"{path.name} is encrypted", action="unpack it into a folder and give that") from error
 
 
+def _truncated(path: Path) -> FormatError:
+    return FormatError(f"{path.name} is truncated: it ends before its last member does", action=_COPY_AGAIN)
+
+
 class _Taken:
     """What has been taken out of an archive so far, against its limits."""
 
@@ -187,7 +191,7 @@ class _Taken:
             received = f"more than {self.limits.ratio:g} times its own {self.n_packed} bytes"
             raise self._too_large(received, f"{self.limits.ratio:g} times")
 
-    def take(self, member: IO[bytes], name: str) -> None:
+    def take(self, member: IO[bytes], name: str, n_bytes: int) -> None:
         """Write a member that is a DICOM file; of another, read nothing beyond its beginning."""
         head = member.read(_HEAD_BYTES)
         self.add_bytes(len(head))
@@ -202,6 +206,8 @@ class _Taken:
                 file.write(head)
                 head = member.read(_CHUNK_BYTES)
                 self.add_bytes(len(head))
+            if file.tell() != n_bytes:
+                raise _truncated(self.path)
         self.files.append(target)
 
     def _too_large(self, received: str, allowed: str) -> FormatError:
@@ -222,7 +228,7 @@ def _take_zip(path: Path, taken: _Taken) -> None:
                 taken.n_links += 1
             elif not info.is_dir():
                 with archive.open(info) as member:
-                    taken.take(member, info.filename)
+                    taken.take(member, info.filename, info.file_size)
 
 
 def _take_tar(path: Path, taken: _Taken) -> None:
@@ -237,7 +243,11 @@ def _take_tar(path: Path, taken: _Taken) -> None:
                 continue
             with member:
                 before = taken.n_others
-                taken.take(member, info.name)
+                taken.take(member, info.name, info.size)
             if taken.n_others > before:
                 # What is not read is decompressed all the same, to get at the next member.
                 taken.add_bytes(max(0, info.size - _HEAD_BYTES))
+        # The library takes the end of the file for the end of the archive, which is two blocks of zeros.
+        end: Any = archive.fileobj
+        if end.tell() <= archive.offset:
+            raise _truncated(path)

@@ -78,10 +78,10 @@ def grid_from_affine(affine: np.ndarray, *, is_ras: bool) -> Grid:
         FormatError: A number is not finite, an axis has no length, or axes are not at right angles.
     """
     steps, origin = np.asarray(affine, np.float64)[:3, :3], np.asarray(affine, np.float64)[:3, 3]
-    if is_ras:
+    if is_ras and np.isfinite(affine).all():
         steps, origin = _LPS_FROM_RAS[:3, :3] @ steps, _LPS_FROM_RAS[:3, :3] @ origin
     spacing = np.linalg.norm(steps, axis=0)
-    if not (np.isfinite(steps).all() and np.isfinite(origin).all() and (spacing > 0).all()):
+    if not (np.isfinite(affine).all() and (spacing > 0).all()):
         raise FormatError(
             "the position of the voxels is not stated",
             received=f"spacing {_numbers(spacing)} mm",

@@ -87,6 +87,9 @@ def modality_values(array: np.ndarray, header: Dataset, path: Path) -> np.ndarra
     if slope == 0:
         raise FormatError(f"the Rescale Slope in {path} is 0", action="export the file again from its source")
     intercept = number_of(header, "RescaleIntercept", path, default=0.0)
+    if slope == 1 and array.dtype.itemsize <= 2 and intercept == np.float32(intercept):
+        # Whole numbers of 16 bits are exact in single precision.
+        return np.asarray(np.add(array, np.float32(intercept), dtype=np.float32))
     # In double precision, because slopes of 16-bit values are written with many digits.
     return np.asarray(array * slope + intercept, np.float32)
 
@@ -165,12 +168,15 @@ def _by_range(values: np.ndarray, known: np.ndarray, file: DicomFile) -> tuple[n
     is_narrow = number_of(file.header, "BitsStored", file.path, default=16) <= 8
     if is_narrow and values.min() >= 0 and values.max() <= 255:
         return np.asarray(values / np.float32(255)), ()
-    seen = values[known]
+    seen = values if known.all() else values[known]
     if not seen.size:
         raise FormatError(f"{file.path} holds nothing but padding", action="export the file again from its source")
     low, high = float(seen.min()), float(seen.max())
     notes = ("the file states no window: its smallest and largest value were made black and white",)
-    return np.clip((values - np.float32(low)) / np.float32(max(high - low, 1e-6)), 0.0, 1.0), notes
+    scaled = np.subtract(values, low, dtype=np.float32)
+    scaled /= np.float32(max(high - low, 1e-6))
+    # Only padding may lie beyond the range.
+    return scaled if seen is values else np.clip(scaled, 0.0, 1.0, out=scaled), notes
 
 
 def _lookup_table(item: Dataset, header: Dataset, path: Path) -> LookupTable:

@@ -169,7 +169,7 @@ def _scanned(path: Path, content: bytes, n_bytes: int) -> QuickHeader | None:
         if syntax in _UNUSUAL:
             return None
         place, at_pixels = _elements(content, place, values, is_implicit=syntax == _IMPLICIT, is_meta=False)
-        if not at_pixels and n_bytes > place:
+        if not at_pixels and n_bytes != place:
             return None
         start, length = _pixels_at(content, place, is_implicit=syntax == _IMPLICIT) if at_pixels else (None, 0)
     except (struct.error, UnicodeDecodeError, _UnusualError):

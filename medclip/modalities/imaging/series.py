@@ -14,7 +14,9 @@ from medclip.core._heads import split_record
 from medclip.core.errors import FormatError
 from medclip.core.sample import Sample
 from medclip.modalities.imaging.decoding import decoded
+from medclip.modalities.imaging.dicom_file import open_dicom
 from medclip.modalities.imaging.geometry import Grid, canonical
+from medclip.modalities.imaging.privacy import attributes_of, patient_id_of
 from medclip.modalities.imaging.series_list import Contents, Series, contents_of, is_kernel, kernel_of
 from medclip.modalities.imaging.slices import Slice, slices_of
 from medclip.modalities.imaging.stack import arrange, check, check_repairs, same_places, straighten
@@ -63,14 +65,16 @@ def read_series(path: Path, *, repairs: Collection[str] = ()) -> Sample:
         volume, grid, mended = _assembled(images, repairs)
         view, grid = canonical(volume, grid)
         notes = [*([f"left out: {contents.left_out_words}"] if contents.left_out else []), *notes, *mended]
+        header = open_dicom(images[0].header.path)
         return Sample(
             modality="ct",
             array=np.ascontiguousarray(view),
             record_id=path.stem + (f"#{chosen}" if chosen else ""),
+            patient_id=patient_id_of(header.header, header.path),
             spacing_mm=grid.spacing_mm,
             origin_mm=grid.origin_mm,
             direction=grid.direction,
-            attributes=_attributes(images, notes),
+            attributes=attributes_of(header.header, header.path) | _attributes(images, notes),
             source=path.name,
         )
 

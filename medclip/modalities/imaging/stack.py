@@ -33,7 +33,7 @@ REPAIRS = ("tilt", "gaps")
 LEAST_SLICES = 3
 """With two slices there is one gap, and nothing to compare it with."""
 
-_EVEN_SHARE, _EVEN_MM = 0.05, 0.06  # some scanners round positions to 0.1 mm, be the gap as small as it likes
+_EVEN_SHARE, _EVEN_MM = 0.05, 0.1  # some scanners round positions to 0.1 mm, be the gap as small as it likes
 _SAME_PLACE_MM = 0.01
 _STRAIGHT_PIXELS = 0.5
 _UNIT_WITHIN = 1e-3
@@ -72,7 +72,7 @@ class Stack:
 
     @property
     def is_even(self) -> bool:
-        """True if every slice lies within 5 % of the mean gap, or 0.06 mm, of an even grid."""
+        """True if every slice lies within 5 % of the mean gap, or 0.1 mm, of an even grid."""
         step_mm = self.grid.spacing_mm[0]
         off_mm = np.abs(self.along_mm - step_mm * np.arange(len(self.along_mm))).max()
         return bool(off_mm <= max(_EVEN_SHARE * step_mm, _EVEN_MM))
@@ -83,7 +83,7 @@ class Stack:
         gaps_mm = np.diff(self.along_mm)
         usual_mm = float(np.median(gaps_mm))
         steps = np.round(gaps_mm / usual_mm)
-        is_whole = np.abs(gaps_mm - steps * usual_mm) <= np.maximum(_EVEN_SHARE * usual_mm, 2 * _EVEN_MM)
+        is_whole = np.abs(gaps_mm - steps * usual_mm) <= np.maximum(_EVEN_SHARE * usual_mm, _EVEN_MM)
         return int((steps - 1).sum()) if bool(is_whole.all()) and bool((steps >= 1).all()) else 0
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import mmap
+import os
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -15,7 +17,7 @@ from medclip.core.sample import Sample
 from medclip.modalities.imaging.geometry import Grid, canonical
 from medclip.modalities.imaging.slices import AIR_HU
 
-__all__ = ["check_shape", "check_unit", "content_of", "inflated", "volume_sample", "voxels_of"]
+__all__ = ["Content", "check_shape", "check_unit", "content_of", "inflated", "volume_sample", "voxels_of"]
 
 MOST_VOXELS = 1 << 30
 """Most voxels of one volume: 4,096 slices of 512 x 512."""
@@ -28,17 +30,24 @@ _COPY_AGAIN = "copy the file again from its source"
 _CONVERT_AGAIN = "convert the image again from its DICOM series"
 
 
-def content_of(path: Path) -> bytes:
-    """Read a file as a whole.
+Content: TypeAlias = bytes | mmap.mmap
+"""The content of a file, in memory or mapped into it."""
+
+
+def content_of(path: Path) -> Content:
+    """Map a file into memory, so that only what is looked at is read.
 
     Raises:
-        FormatError: It does not exist, cannot be read, or is too large.
+        FormatError: It does not exist, is empty, cannot be read, or is too large.
     """
     try:
-        n_bytes = path.stat().st_size
-        if n_bytes > _MOST_BYTES:
-            raise FormatError(f"{path} is too large", received=f"{n_bytes} bytes", allowed=f"up to {_MOST_BYTES} bytes")
-        return path.read_bytes()
+        with path.open("rb") as file:
+            n_bytes = os.fstat(file.fileno()).st_size
+            if not 0 < n_bytes <= _MOST_BYTES:
+                raise FormatError(
+                    f"{path} has no usable size", received=f"{n_bytes} bytes", allowed=f"1 to {_MOST_BYTES} bytes"
+                )
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
         raise FormatError(
             f"{path} cannot be read ({error.strerror})", action="check the path and its rights"
@@ -68,7 +77,7 @@ def check_shape(shape: Sequence[int], path: Path) -> None:
         )
 
 
-def inflated(content: bytes, n_bytes: int, path: Path) -> bytes:
+def inflated(content: Content, n_bytes: int, path: Path) -> bytes:
     """Inflate gzip or zlib data up to the size that is needed, so that no bomb goes off.
 
     Args:
@@ -101,7 +110,7 @@ def inflated(content: bytes, n_bytes: int, path: Path) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def voxels_of(content: bytes, start: int, kind: np.dtype, shape: Sequence[int], path: Path) -> np.ndarray:
+def voxels_of(content: Content, start: int, kind: np.dtype, shape: Sequence[int], path: Path) -> np.ndarray:
     """Lay bytes out as voxels.
 
     Args:
@@ -155,15 +164,16 @@ def volume_sample(
     """
     if stored.dtype.kind not in "iuf" or stored.dtype.itemsize > 8:
         raise FormatError(f"{path} does not hold one real number a voxel", received=str(stored.dtype))
+    lowest, highest = _range_of(stored)
+    ends = [value * slope + intercept for value in (lowest, highest)]
+    check_unit(min(ends), max(ends), path)
     view, grid = canonical(stored, grid)
     volume = np.empty(view.shape, np.float32)
-    lowest, highest = np.inf, -np.inf
     for target, source in zip(volume, view, strict=True):
         # In double precision, as the standard has it, where that makes a difference; slice by slice, for memory.
         target[...] = source if (slope, intercept) == (1.0, 0.0) else source * np.float64(slope) + intercept
-        lowest, highest = min(lowest, np.fmin.reduce(target, None)), max(highest, np.fmax.reduce(target, None))
-        np.maximum(target, np.float32(AIR_HU), out=target)
-    check_unit(float(lowest), float(highest), path)
+        if min(ends) < AIR_HU:
+            np.maximum(target, np.float32(AIR_HU), out=target)
     return Sample(
         modality="ct",
         array=volume,
@@ -174,6 +184,13 @@ def volume_sample(
         attributes=attributes or {},
         source=path.name,
     )
+
+
+def _range_of(stored: np.ndarray) -> tuple[float, float]:
+    """Return the lowest and the highest value; of whole numbers, much faster than after they are made fractions."""
+    if stored.dtype.kind in "iu":
+        return float(stored.min()), float(stored.max())
+    return float(np.fmin.reduce(stored, None)), float(np.fmax.reduce(stored, None))
 
 
 def check_unit(lowest: float, highest: float, path: Path) -> None:

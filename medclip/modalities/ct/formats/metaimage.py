@@ -13,7 +13,7 @@ from medclip.core.modality import Format
 from medclip.core.sample import Sample
 from medclip.modalities.imaging.geometry import Grid, grid_from_affine
 from medclip.modalities.imaging.text_header import beside, numbers_of
-from medclip.modalities.imaging.volume_file import check_shape, content_of, inflated, volume_sample, voxels_of
+from medclip.modalities.imaging.volume_file import Content, check_shape, content_of, inflated, volume_sample, voxels_of
 
 __all__ = ["FORMAT", "read", "sniff"]
 
@@ -68,7 +68,7 @@ def read(path: Path) -> Sample:
 FORMAT = Format(name="metaimage", description="MetaImage volume (.mha, .mhd)", sniff=sniff, read=read)
 
 
-def _header_of(content: bytes, path: Path) -> tuple[dict[str, str], int]:
+def _header_of(content: Content, path: Path) -> tuple[dict[str, str], int]:
     """Return the lines of the header by their keys, and where it ends: ElementDataFile is the last key."""
     fields: dict[str, str] = {}
     place = 0

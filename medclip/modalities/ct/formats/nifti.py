@@ -42,7 +42,7 @@ def read(path: Path) -> Sample:
     """
     path = Path(path)
     content = content_of(path)
-    is_compressed = content.startswith(_GZIP)
+    is_compressed = content[:2] == _GZIP
     header = _header_of(_begin(content[:4096]), path)
     shape = _shape_of(header, path)
     kind, start = header.get_data_dtype(), _start_of(header, path)

@@ -14,7 +14,7 @@ from medclip.core.modality import Format
 from medclip.core.sample import Sample
 from medclip.modalities.imaging.geometry import Grid, grid_from_affine
 from medclip.modalities.imaging.text_header import beside, numbers_of
-from medclip.modalities.imaging.volume_file import check_shape, content_of, inflated, volume_sample, voxels_of
+from medclip.modalities.imaging.volume_file import Content, check_shape, content_of, inflated, volume_sample, voxels_of
 
 __all__ = ["FORMAT", "read", "sniff"]
 
@@ -76,11 +76,11 @@ def read(path: Path) -> Sample:
 FORMAT = Format(name="nrrd", description="NRRD volume (.nrrd, .nhdr)", sniff=sniff, read=read)
 
 
-def _header_of(content: bytes, path: Path) -> tuple[dict[str, str], int]:
+def _header_of(content: Content, path: Path) -> tuple[dict[str, str], int]:
     """Return the fields of the header in lower case, and where it ends: after an empty line, or with the file."""
     found = re.compile(rb"\r?\n\r?\n").search(content, 0, _MOST_HEADER_BYTES)
     end = found.end() if found else len(content)
-    if not content.startswith(_MARK) or end > _MOST_HEADER_BYTES:
+    if content[: len(_MARK)] != _MARK or end > _MOST_HEADER_BYTES:
         raise FormatError(f"{path} is damaged or truncated inside its header", action=_CONVERT_AGAIN)
     fields: dict[str, str] = {}
     for line in content[:end].decode("latin-1").splitlines()[1:]:
