@@ -17,15 +17,19 @@ if TYPE_CHECKING:
 __all__ = ["age_of", "open_volumes", "read_nifti", "read_series_folder"]
 
 
-def read_nifti(path: Path) -> Sample:
+def read_nifti(path: Path, *, scaling: tuple[float, float] | None = None) -> Sample:
     """Read a NIfTI file in Hounsfield units.
+
+    Args:
+        path: The file.
+        scaling: Slope and intercept, if they are stated elsewhere than in the file.
 
     Raises:
         FormatError: It is damaged or no volume.
     """
     from medclip.modalities.ct.formats import nifti
 
-    return nifti.FORMAT.read(path)
+    return nifti.read(path, scaling=scaling)
 
 
 def read_series_folder(path: Path) -> Sample:

@@ -72,7 +72,12 @@ def test_ct_rate(tmp_path: Path) -> None:
     assert sample.spacing_mm == (1.5, 0.75, 0.75)
     first = open_ct_rate(folder, reconstructions="first")
     assert [info.record_id for info in first.records] == ["train_1_a_1", "valid_2_b_1"]
-    check_dataset(open_ct_rate(folder), n_records=0)
+    with pytest.raises(DatasetError, match=r"file of record train_1_a_1 .* is not there"):
+        dataset[0]
+    for record in ("train_1/train_1_a/train_1_a_1", "train_1/train_1_a/train_1_a_2"):
+        write_nifti(folder / f"train_fixed/{record}.nii.gz", values)
+    write_nifti(folder / "valid_fixed/valid_2/valid_2_b/valid_2_b_1.nii.gz", values)
+    check_dataset(open_ct_rate(folder))
 
 
 def test_the_trap_of_ct_rate(tmp_path: Path) -> None:
@@ -84,13 +89,17 @@ def test_the_trap_of_ct_rate(tmp_path: Path) -> None:
     np.testing.assert_array_equal(sample.array, values.transpose(2, 1, 0))
     assert sample.spacing_mm == (1.5, 0.5, 0.5)
     assert sample.attributes["position_is_known"] is False
-    # Hounsfield units in the folder of the original, and stored values in that of the fixed release.
+    # Hounsfield units in the folder of the original, rescaled by less or by much.
     write_nifti(folder / "train" / place, values)
-    with pytest.raises(FormatError, match="no Hounsfield units of a chest: received 1 % of the voxels below -91"):
+    with pytest.raises(FormatError, match=r"no Hounsfield units of a chest: received 1 % .* 10 % above -1024"):
         original[0]
+    write_nifti(folder / "train_fixed" / place, values - 1024)
+    with pytest.raises(FormatError, match=r"no Hounsfield units of a chest: received 1 % .* 10 % above -9\d\d"):
+        open_ct_rate(folder)[0]
+    # Stored values in that of the fixed release.
     for offset in (8192, 1024):
         write_nifti(folder / "train_fixed" / place, values + offset)
-        with pytest.raises(FormatError, match="no Hounsfield units of a chest"):
+        with pytest.raises(FormatError, match=r"Hounsfield units"):
             open_ct_rate(folder)[0]
     for path in (folder / "metadata").iterdir():
         path.unlink()
@@ -161,7 +170,7 @@ def test_merlin(tmp_path: Path) -> None:
     assert codes_of(dataset, "merlin", 1) == {"ascites"}
     assert open_codes(dataset, "merlin", 1) == set(codes) - {"ascites", "gallstones"}
     assert open_codes(dataset, "merlin", 0) == set(codes)
-    with pytest.raises(DatasetError, match="file of record AC2 .* is not there"):
+    with pytest.raises(DatasetError, match=r"file of record AC2 .* is not there"):
         dataset[1]
     write_xlsx(folder / "reports_final.xlsx", [rows[0], ("AC1", "", "holdout", "")])
     with pytest.raises(DatasetError, match="another split than it may: received holdout"):
@@ -270,10 +279,11 @@ def test_bad_tables_of_rad_chestct(tmp_path: Path) -> None:
     path.write_text(whole.replace("hernia*", "hernias*"))
     with pytest.raises(DatasetError, match="no column for some findings: received Hiatal hernia"):
         open_rad_chestct(tmp_path)
-    path.write_text(
-        whole.replace(",0\n", ",5\n").replace(",0\r\n", ",5\r\n").replace("pleural_thickening", "emphysema")
-    )
-    with pytest.raises(DatasetError, match="doubles columns|another label than 0 and 1"):
+    path.write_text(whole.replace("trn00000,0", "trn00000,5"))
+    with pytest.raises(DatasetError, match="another label than 0 and 1: received 5"):
+        open_rad_chestct(tmp_path)
+    path.write_text(whole.replace("pleural_thickening", "emphysema"))
+    with pytest.raises(DatasetError, match="doubles columns"):
         open_rad_chestct(tmp_path)
     path.write_text(whole.replace("trn00000", "trn09999"))
     with pytest.raises(DatasetError, match="lacks scans of RAD-ChestCT: received trn09999"):

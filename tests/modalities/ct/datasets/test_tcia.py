@@ -137,7 +137,7 @@ def test_bad_lists(tmp_path: Path) -> None:
 
 
 @needs_data
-@pytest.mark.slow
+@pytest.mark.slow  # a whole series, unpacked and read twice
 def test_the_real_series_and_its_boxes(tmp_path: Path) -> None:
     source = DATA / "ct/lung_pet_ct_dx"
     with tarfile.open(source / "A0001_series3_5mm_B.tar.xz") as archive:
