@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ def main(given: Sequence[str]) -> int:
     from medclip.core.errors import OutputError
     from medclip.core.files import write_json
     from medclip.evaluation.benchmark import read_benchmark, run_benchmark
+    from medclip.evaluation.seen_data import seen_data_warnings
     from medclip.results.tables import write_evaluation
     from medclip.zeroshot.model import load
 
@@ -39,6 +41,9 @@ def main(given: Sequence[str]) -> int:
         if outcome.evaluation is not None:
             folder = args.out / outcome.test / outcome.protocol
             write_evaluation(outcome.evaluation, folder, command=command, overwrite=args.overwrite)
+            tested = outcome.evaluation.protocol
+            for warning in seen_data_warnings(model.bundle.described["training"], tested.dataset, tested.folds):
+                print(f"warning: {outcome.test}: {warning}", file=sys.stderr)
 
     with tqdm(desc=f"scoring {benchmark.name}", unit=" records", disable=None) as bar:
         outcomes = run_benchmark(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ def main(given: Sequence[str]) -> int:
     from medclip.cli.options import parse_options
     from medclip.core.errors import OutputError
     from medclip.data.access import open_dataset
+    from medclip.evaluation.seen_data import seen_data_warnings
     from medclip.zeroshot.model import load
 
     started = time.monotonic()
@@ -33,6 +35,8 @@ def main(given: Sequence[str]) -> int:
     model = load(args.model, device=args.device)
     labels = model.label_set(args.labels) if args.task == "localisation" else None
     dataset = open_dataset(args.dataset, args.root, **parse_options(args.option))
+    for warning in seen_data_warnings(model.bundle.described["training"], dataset.name, args.fold):
+        print(f"warning: {warning}", file=sys.stderr)
     shared: dict[str, Any] = {"folds": args.fold, "n_resamples": args.resamples, "seed": args.seed}
     with tqdm(desc=f"{args.task} on {dataset.name}", unit=" records", disable=None) as bar:
         if labels is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,6 +31,7 @@ def main(given: Sequence[str]) -> int:
     from medclip.cli.options import parse_options
     from medclip.core.errors import InputError, OutputError
     from medclip.data.access import open_dataset
+    from medclip.evaluation.seen_data import seen_data_warnings
     from medclip.evaluation.zeroshot import calibrate_zeroshot, evaluate_zeroshot, refuse_overlap
     from medclip.results.tables import evaluation_table, write_evaluation
     from medclip.zeroshot.model import load
@@ -45,6 +47,8 @@ def main(given: Sequence[str]) -> int:
             "probabilities are fitted on the middle of whole records",
             action="leave out --windows and --channels, or --calibrate-fold",
         )
+    for warning in seen_data_warnings(model.bundle.described["training"], dataset.name, args.fold):
+        print(f"warning: {warning}", file=sys.stderr)
     if args.calibrate_fold:
         refuse_overlap(dataset, args.calibrate_fold, args.fold)
     unit = " records" if args.windows in ("middle", "first") else " windows"

@@ -17,7 +17,7 @@ from typing import Any
 
 from medclip.core.errors import DatasetError
 
-__all__ = ["CardFile", "DataCard", "load_card", "read_card"]
+__all__ = ["CardFile", "DataCard", "have_recordings_in_common", "load_card", "read_card"]
 
 _SIZE = re.compile(r"(\d+)(?: ?B)?")
 
@@ -57,6 +57,7 @@ class DataCard:
         files: Its files and groups of files.
         columns: Columns that each table must have, by file name.
         splits: Names of the official splits or folds; empty if there are none.
+        overlaps_with: Names of data sets that have recordings in common with this one.
     """
 
     name: str
@@ -70,6 +71,7 @@ class DataCard:
     files: tuple[CardFile, ...]
     columns: Mapping[str, tuple[str, ...]]
     splits: tuple[str, ...]
+    overlaps_with: tuple[str, ...] = ()
 
     def check_columns(self, file_name: str, header: Sequence[str]) -> None:
         """Check the first row of a table against the card.
@@ -115,6 +117,18 @@ def load_card(name: str) -> DataCard:
     return read_card(known[wanted])
 
 
+def have_recordings_in_common(one: str, other: str) -> bool:
+    """Tell whether the card of either of two data sets declares the other; a data set without a card declares none.
+
+    >>> have_recordings_in_common("ptbxl", "cinc2021"), have_recordings_in_common("ptbxl", "ludb")
+    (True, False)
+    """
+    one, other = (name.lower().replace("-", "_") for name in (one, other))
+    known = _card_files()
+    pairs = ((one, other), (other, one))
+    return any(name in known and declared in load_card(name).overlaps_with for name, declared in pairs)
+
+
 def read_card(path: Path) -> DataCard:
     """Read a data card from a file.
 
@@ -155,6 +169,7 @@ def _parse(card: Mapping[str, Any]) -> DataCard:
         files=tuple(_file(entry) for entry in distribution if entry.get("contentUrl") not in base_urls),
         columns=_columns(card.get("recordSet", ())),
         splits=_splits(card.get("recordSet", ())),
+        overlaps_with=tuple(str(name) for name in card.get("medclip:overlapsWith", ())),
     )
 
 

@@ -10,10 +10,13 @@ from types import MappingProxyType
 
 from medclip.core.errors import ConfigError
 
-__all__ = ["DEFAULT_FRACTIONS", "patient_split"]
+__all__ = ["DEFAULT_FRACTIONS", "LABELLED_FRACTIONS", "fold_of", "patient_split"]
 
 DEFAULT_FRACTIONS: Mapping[str, float] = MappingProxyType({"train": 0.96, "validation": 0.02, "test": 0.02})
 """Shares of the patients; 2 % for validation as MERL's released code has it, and as much again for a test."""
+
+LABELLED_FRACTIONS: Mapping[str, float] = MappingProxyType({"train": 0.7, "validation": 0.1, "test": 0.2})
+"""Shares of the patients where a labelled data set has no official split; MERL divides its sets the same way."""
 
 
 def patient_split(patient_id: str, seed: int = 0, *, fractions: Mapping[str, float] = DEFAULT_FRACTIONS) -> str:
@@ -38,6 +41,11 @@ def patient_split(patient_id: str, seed: int = 0, *, fractions: Mapping[str, flo
     position = (int.from_bytes(digest[:8], "big") >> 11) / 2**53
     bounds = _bounds(tuple(fractions.items()))
     return next((name for name, upper in bounds if position < upper), bounds[-1][0])
+
+
+def fold_of(patient_id: str, split_seed: int, fractions: Mapping[str, float] | None) -> str:
+    """Return the split of a patient of a labelled data set without official splits."""
+    return patient_split(patient_id, split_seed, fractions=fractions or LABELLED_FRACTIONS)
 
 
 @functools.lru_cache(maxsize=64)

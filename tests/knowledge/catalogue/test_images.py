@@ -26,6 +26,13 @@ SIZES = {
     "cxr-lt": 26,
     "ct-rate": 18,
     "rad-chestct": 16,
+    "rsna-pneumonia": 2,
+    "siim-pneumothorax": 1,
+    "covid-chestxray": 8,
+    "lidc-idri": 1,
+    "lung-pet-ct-dx": 4,
+    "inspect": 3,
+    "merlin": 30,
 }
 ID_FORMS = {
     "HP": r"\d{7}",
@@ -121,6 +128,8 @@ def test_only_the_normal_examination_is_of_normal_polarity() -> None:
         ("cxr-lt", "No Finding"),
         ("vindr-cxr", "No finding"),
         ("padchest", "normal"),
+        ("rsna-pneumonia", "Normal"),
+        ("covid-chestxray", "No Finding"),
     }
     for name, code in normal:
         assert LABEL_SETS[name].finding(code).concept == "cxr:no-finding"

@@ -32,8 +32,12 @@ def sniff(path: Path, head: bytes) -> bool:
     return _version_of(_begin(head)) is not None
 
 
-def read(path: Path) -> Sample:
+def read(path: Path, *, scaling: tuple[float, float] | None = None) -> Sample:
     """Read a volume in Hounsfield units; the scaling that the header states is applied once.
+
+    Args:
+        path: The file.
+        scaling: Slope and intercept that are stated elsewhere, for a file whose header is wrong about them.
 
     Raises:
         FormatError: It is no single volume, states no orientation or two, is not in millimetres or not in Hounsfield
@@ -51,7 +55,7 @@ def read(path: Path) -> Sample:
     if is_compressed:
         content = inflated(content, start + math.prod(shape) * kind.itemsize, path)
     stored = voxels_of(content, start, kind, shape, path)
-    slope, intercept = _scaling_of(header, path)
+    slope, intercept = scaling or _scaling_of(header, path)
     grid, notes = _grid_of(header, path)
     return volume_sample(stored, grid, path, slope=slope, intercept=intercept, attributes=notes)
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medclip.core.dataset import RecordInfo
+from medclip.core.dataset_files import find_folder
 from medclip.core.errors import DatasetError
-from medclip.modalities.ecg.datasets._files import find_folder
-from medclip.modalities.ecg.datasets._recordings import Entry, Recordings, check_tokens, fold_of
+from medclip.core.splits import fold_of
+from medclip.modalities.ecg.datasets._recordings import Entry, Recordings, check_tokens
 from medclip.modalities.ecg.datasets._snomed import challenge_codes, scored_reading
 from medclip.modalities.ecg.datasets._wfdb_folder import HeaderInfo, read_wfdb, scan_headers
 

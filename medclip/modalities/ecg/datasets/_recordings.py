@@ -6,34 +6,26 @@ import functools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from medclip.core.dataset import LabelTable, RecordInfo
+from medclip.core.dataset_files import how_to_fetch
 from medclip.core.errors import ConfigError, DatasetError, LabelError
 from medclip.core.label_set import LabelSet
 from medclip.core.sample import Sample
-from medclip.core.splits import patient_split
-from medclip.modalities.ecg.datasets._files import how_to_fetch
 
 if TYPE_CHECKING:
     from medclip.core.cards import DataCard
 
 __all__ = [
-    "LABELLED_FRACTIONS",
     "Entry",
     "Reading",
     "Recordings",
     "TokenReading",
     "check_tokens",
-    "check_unique",
-    "fold_of",
 ]
-
-LABELLED_FRACTIONS: Mapping[str, float] = MappingProxyType({"train": 0.7, "validation": 0.1, "test": 0.2})
-"""Shares of the patients where a labelled data set has no official split; MERL divides its sets the same way."""
 
 
 @dataclass(frozen=True)
@@ -177,26 +169,6 @@ class Recordings:
     @functools.cached_property
     def _first_labels(self) -> LabelTable:
         return self.labels(self.label_sets[0])
-
-
-def fold_of(patient_id: str, split_seed: int, fractions: Mapping[str, float] | None) -> str:
-    """Return the split of a patient of a labelled data set without official splits."""
-    return patient_split(patient_id, split_seed, fractions=fractions or LABELLED_FRACTIONS)
-
-
-def check_unique(record_ids: Iterable[str], card: DataCard, where: Path) -> None:
-    """Raise ``DatasetError`` if a record occurs more than once, or if there is none."""
-    seen: set[str] = set()
-    for record_id in record_ids:
-        if record_id in seen:
-            raise DatasetError(
-                f"{where} holds a record of {card.title} more than once",
-                received=record_id,
-                action="keep one copy of every record in the folder",
-            )
-        seen.add(record_id)
-    if not seen:
-        raise DatasetError(f"{where} holds no record of {card.title}", action=how_to_fetch(card))
 
 
 def check_tokens(entries: Iterable[Entry], known: Collection[str], card: DataCard, unknown_codes: str) -> None:

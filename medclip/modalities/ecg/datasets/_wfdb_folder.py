@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from medclip.core.dataset_files import check_unique, how_to_fetch
 from medclip.core.errors import DatasetError
 from medclip.core.sample import Sample
-from medclip.modalities.ecg.datasets._files import how_to_fetch
-from medclip.modalities.ecg.datasets._recordings import Entry, check_unique
+from medclip.modalities.ecg.datasets._recordings import Entry
 from medclip.modalities.ecg.formats import wfdb
 from medclip.modalities.ecg.formats._wfdb_comments import describe_comments
 

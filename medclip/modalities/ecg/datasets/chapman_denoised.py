@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from medclip.core.dataset import RecordInfo
+from medclip.core.dataset_files import check_relative, check_unique, find_root
 from medclip.core.errors import DatasetError, FormatError
+from medclip.core.excel import read_sheet
 from medclip.core.modality import DatasetFactory
 from medclip.core.sample import Sample
+from medclip.core.splits import fold_of
 from medclip.modalities.ecg.datasets._csn_labels import readings_of
-from medclip.modalities.ecg.datasets._files import check_relative, find_root
-from medclip.modalities.ecg.datasets._recordings import Entry, Recordings, check_tokens, check_unique, fold_of
+from medclip.modalities.ecg.datasets._recordings import Entry, Recordings, check_tokens
 from medclip.modalities.ecg.datasets._snomed import ids_of_codes
-from medclip.modalities.ecg.datasets._xlsx import read_sheet
 from medclip.modalities.ecg.formats._mat_content import variables_of
 from medclip.modalities.ecg.leads import STANDARD_LEADS
 

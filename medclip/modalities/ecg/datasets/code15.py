@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medclip.core.dataset import RecordInfo
+from medclip.core.dataset_files import check_relative, check_unique, find_root, read_rows
 from medclip.core.errors import DatasetError
 from medclip.core.label_set import LabelSet
 from medclip.core.modality import DatasetFactory
 from medclip.core.sample import Sample
-from medclip.modalities.ecg.datasets._files import check_relative, find_root, read_rows
-from medclip.modalities.ecg.datasets._recordings import Entry, Recordings, TokenReading, check_unique, fold_of
+from medclip.core.splits import fold_of
+from medclip.modalities.ecg.datasets._recordings import Entry, Recordings, TokenReading
 from medclip.modalities.ecg.formats import hdf5
 
 if TYPE_CHECKING:

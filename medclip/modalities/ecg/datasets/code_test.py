@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medclip.core.dataset import RecordInfo
+from medclip.core.dataset_files import find_root, how_to_fetch, read_rows
 from medclip.core.errors import ConfigError, DatasetError
 from medclip.core.label_set import LabelSet
 from medclip.core.modality import DatasetFactory
 from medclip.core.sample import Sample
-from medclip.modalities.ecg.datasets._files import find_root, how_to_fetch, read_rows
 from medclip.modalities.ecg.datasets._recordings import Entry, Recordings, TokenReading
 from medclip.modalities.ecg.formats import hdf5
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from medclip.core.dataset import RecordInfo
+from medclip.core.dataset_files import find_folder
 from medclip.core.modality import DatasetFactory
+from medclip.core.splits import fold_of
 from medclip.modalities.ecg.datasets._csn_labels import readings_of
-from medclip.modalities.ecg.datasets._files import find_folder
-from medclip.modalities.ecg.datasets._recordings import Entry, Recordings, check_tokens, fold_of
+from medclip.modalities.ecg.datasets._recordings import Entry, Recordings, check_tokens
 from medclip.modalities.ecg.datasets._snomed import challenge_codes, ids_of_codes, scored_reading
 from medclip.modalities.ecg.datasets._wfdb_folder import read_wfdb, scan_headers
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from medclip.core.dataset import RecordInfo
+from medclip.core.dataset_files import check_unique, find_root, how_to_fetch, read_rows
 from medclip.core.errors import ConfigError, DatasetError, FormatError
 from medclip.core.label_set import LabelSet
 from medclip.core.modality import DatasetFactory
 from medclip.core.sample import Sample
-from medclip.modalities.ecg.datasets._files import find_root, how_to_fetch, read_rows
-from medclip.modalities.ecg.datasets._recordings import Entry, Recordings, TokenReading, check_unique
+from medclip.modalities.ecg.datasets._recordings import Entry, Recordings, TokenReading
 from medclip.modalities.ecg.leads import STANDARD_LEADS
 
 __all__ = ["DATASET", "open_echonext"]

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from medclip.core.dataset import RecordInfo
+from medclip.core.dataset_files import find_folder
 from medclip.core.errors import DatasetError
 from medclip.core.modality import DatasetFactory
-from medclip.modalities.ecg.datasets._files import find_folder
-from medclip.modalities.ecg.datasets._recordings import Entry, Recordings, fold_of
+from medclip.core.splits import fold_of
+from medclip.modalities.ecg.datasets._recordings import Entry, Recordings
 from medclip.modalities.ecg.datasets._wfdb_folder import HeaderInfo, check_listed, read_wfdb, scan_headers
 
 __all__ = ["DATASET", "open_incart"]

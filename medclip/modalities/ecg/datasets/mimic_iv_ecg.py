@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple, overload
 import numpy as np
 
 from medclip.core.dataset import LabelTable, RecordInfo
+from medclip.core.dataset_files import check_relative, find_root, read_rows
 from medclip.core.errors import ConfigError, DatasetError, LabelError
 from medclip.core.modality import DatasetFactory
 from medclip.core.sample import Sample
-from medclip.modalities.ecg.datasets._files import check_relative, find_root, read_rows
 from medclip.modalities.ecg.formats import wfdb
 
 if TYPE_CHECKING:

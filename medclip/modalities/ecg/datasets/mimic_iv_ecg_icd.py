@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from medclip.core.dataset import LabelTable, RecordInfo
+from medclip.core.dataset_files import find_folder, find_root, read_rows
 from medclip.core.errors import ConfigError, DatasetError, LabelError
 from medclip.core.label_set import LabelSet
 from medclip.core.modality import DatasetFactory
 from medclip.core.sample import Sample
-from medclip.modalities.ecg.datasets._files import find_folder, find_root, read_rows
 from medclip.modalities.ecg.datasets.mimic_iv_ecg import read_study, record_index
 
 if TYPE_CHECKING:

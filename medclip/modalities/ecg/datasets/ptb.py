@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medclip.core.dataset import RecordInfo
+from medclip.core.dataset_files import find_folder
 from medclip.core.errors import DatasetError
 from medclip.core.label_set import LabelSet
 from medclip.core.modality import DatasetFactory
-from medclip.modalities.ecg.datasets._files import find_folder
-from medclip.modalities.ecg.datasets._recordings import Entry, Recordings, TokenReading, check_tokens, fold_of
+from medclip.core.splits import fold_of
+from medclip.modalities.ecg.datasets._recordings import Entry, Recordings, TokenReading, check_tokens
 from medclip.modalities.ecg.datasets._wfdb_folder import HeaderInfo, check_listed, read_wfdb, scan_headers
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from medclip.core.dataset import LabelTable, RecordInfo
+from medclip.core.dataset_files import check_relative, find_root, read_rows
 from medclip.core.errors import ConfigError, DatasetError, LabelError
 from medclip.core.label_set import LabelSet
 from medclip.core.modality import DatasetFactory
 from medclip.core.sample import Sample
-from medclip.modalities.ecg.datasets._files import check_relative, find_root, read_rows
 from medclip.modalities.ecg.datasets._ptbxl_labels import LABEL_SETS, Statement, label_table
 from medclip.modalities.ecg.formats import wfdb
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import csv
-import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 import h5py
 import numpy as np
@@ -24,7 +22,6 @@ __all__ = [
     "write_h5",
     "write_record",
     "write_tracings",
-    "write_xlsx",
 ]
 
 _CHALLENGE = ("Age: 61", "Sex: Female", "Dx: {codes}", "Rx: Unknown", "Hx: Unknown", "Sx: Unknown")
@@ -97,36 +94,6 @@ def write_tracings(path: Path, tracings: np.ndarray, exam_ids: Sequence[int] | N
             file["exam_id"] = np.array(exam_ids, np.int64)
 
 
-def write_xlsx(path: Path, rows: Sequence[Sequence[object]], *, before: str = "", inline: bool = False) -> Path:
-    """Write a sheet as Excel does: texts by number in a list of their own, or in the cells; empty cells left out."""
-    strings: list[str] = []
-    lines = []
-    for number, row in enumerate(rows, start=1):
-        cells = []
-        for column, value in enumerate(row):
-            reference = f"{_letters(column)}{number}"
-            if value == "":
-                continue
-            if isinstance(value, (int, float)):
-                cells.append(f'<c r="{reference}"><v>{value}</v></c>')
-            elif inline:
-                cells.append(f'<c r="{reference}" t="inlineStr"><is><t>{escape(str(value))}</t></is></c>')
-            else:
-                strings.append(escape(str(value)))
-                cells.append(f'<c r="{reference}" t="s"><v>{len(strings) - 1}</v></c>')
-        lines.append(f'<row r="{number}">{"".join(cells)}</row>')
-    space = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(
-            "xl/worksheets/sheet1.xml",
-            f'<?xml version="1.0"?>{before}<worksheet {space}><sheetData>{"".join(lines)}</sheetData></worksheet>',
-        )
-        if not inline:
-            items = "".join(f"<si><t>{text}</t></si>" for text in strings)
-            archive.writestr("xl/sharedStrings.xml", f'<?xml version="1.0"?><sst {space}>{items}</sst>')
-    return path
-
-
 def codes_of(dataset: Dataset, label_set: str, record: int = 0) -> set[str]:
     """Return the codes that are present in a record."""
     table = dataset.labels(label_set)
@@ -137,7 +104,3 @@ def open_codes(dataset: Dataset, label_set: str, record: int = 0) -> set[str]:
     """Return the codes that are not assessed in a record."""
     table = dataset.labels(label_set)
     return {code for code, value in zip(table.codes, table.values[record], strict=True) if np.isnan(value)}
-
-
-def _letters(column: int) -> str:
-    return (chr(64 + column // 26) if column >= 26 else "") + chr(65 + column % 26)

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ecg_folders import codes_of, signal, write_xlsx
+from ecg_folders import codes_of, signal
+from excel_file import write_xlsx
 from scipy.io import loadmat, savemat
 
 from medclip.core.errors import DatasetError, FormatError

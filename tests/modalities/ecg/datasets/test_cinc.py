@@ -17,9 +17,8 @@ from medclip.core.dataset import Dataset
 from medclip.core.errors import ConfigError, DatasetError, LabelError
 from medclip.core.label_set import LabelSet
 from medclip.core.modality import find_dataset
-from medclip.core.splits import patient_split
+from medclip.core.splits import LABELLED_FRACTIONS, patient_split
 from medclip.modalities.ecg.datasets._cinc import source_of
-from medclip.modalities.ecg.datasets._recordings import LABELLED_FRACTIONS
 from medclip.modalities.ecg.datasets._snomed import SOURCES, challenge_codes, ids_of_codes
 from medclip.modalities.ecg.datasets.cinc2020 import open_cinc2020
 from medclip.modalities.ecg.datasets.cinc2021 import open_cinc2021

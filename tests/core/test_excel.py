@@ -6,11 +6,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from ecg_folders import write_xlsx
+from excel_file import write_xlsx
 
+from medclip.core import excel
 from medclip.core.errors import DatasetError
-from medclip.modalities.ecg.datasets import _xlsx
-from medclip.modalities.ecg.datasets._xlsx import read_sheet
+from medclip.core.excel import read_sheet
 
 ROWS = [("FileName", "Beat", "Age"), ("MUSE_1", "", 59), ("", "TWC & <more>", 61.5), ("MUSE_2",)]
 
@@ -54,7 +54,7 @@ def test_what_an_archive_unpacks_to_is_limited(tmp_path: Path, monkeypatch: pyte
     path = write_xlsx(tmp_path / "a.xlsx", [("x" * 200_000,)])
     assert path.stat().st_size < 5000
     assert len(read_sheet(path)[0][0]) == 200_000
-    monkeypatch.setattr(_xlsx, "_MOST_BYTES", 100_000)
+    monkeypatch.setattr(excel, "_MOST_BYTES", 100_000)
     with pytest.raises(DatasetError, match="cannot be read as an Excel file"):
         read_sheet(path)
 

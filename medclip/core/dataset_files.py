@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from medclip.core.errors import DatasetError
 if TYPE_CHECKING:
     from medclip.core.cards import DataCard
 
-__all__ = ["check_relative", "find_folder", "find_root", "how_to_fetch", "read_rows"]
+__all__ = ["check_relative", "check_unique", "find_folder", "find_root", "first_present", "how_to_fetch", "read_rows"]
 
 
 def how_to_fetch(card: DataCard) -> str:
@@ -35,29 +35,48 @@ def find_folder(root: Path | str | None, card: DataCard) -> Path:
     return folder
 
 
-def find_root(root: Path | str | None, table: str, card: DataCard) -> Path:
+def find_root(root: Path | str | None, table: str | Sequence[str], card: DataCard) -> Path:
     """Return the folder that holds ``table``: the one given, or the only one of that kind inside it.
+
+    Args:
+        root: A folder.
+        table: Path of a file or folder inside it, or several of which one is enough.
+        card: Of the data set.
 
     Raises:
         DatasetError: It is not a folder, or neither it nor exactly one folder in it holds the table.
     """
+    names = (table,) if isinstance(table, str) else tuple(table)
     fetch = f"fetch it: medclip data download {card.name}" if card.base_url else f"fetch it from {card.url}"
-    ways_out = f"give the folder that holds {table}, or {fetch}"
+    ways_out = f"give the folder that holds {' or '.join(names)}, or {fetch}"
     if root is None:
         raise DatasetError(f"{card.title} needs a folder", action=ways_out)
     folder = Path(root).expanduser()
     if not folder.is_dir():
         raise DatasetError(f"there is no folder {folder} with {card.title}", action=ways_out)
-    if (folder / table).is_file():
+    if any((folder / name).exists() for name in names):
         return folder
-    nested = sorted(inner for inner in folder.iterdir() if (inner / table).is_file())
+    nested = sorted(inner for inner in folder.iterdir() if any((inner / name).exists() for name in names))
     if len(nested) != 1:
+        found = f"{' or '.join(names)} in {', '.join(inner.name for inner in nested)}"
         raise DatasetError(
             f"{folder} does not hold {card.title}",
-            received=f"{table} in {', '.join(inner.name for inner in nested)}" if nested else f"no {table}",
+            received=found if nested else f"no {' or '.join(names)}",
             action=ways_out,
         )
     return nested[0]
+
+
+def first_present(folder: Path, names: Sequence[str], card: DataCard) -> Path:
+    """Return the first file or folder of several names that is there.
+
+    Raises:
+        DatasetError: None is.
+    """
+    for name in names:
+        if (folder / name).exists():
+            return folder / name
+    raise DatasetError(f"{folder} lacks {' or '.join(names)} of {card.title}", action=how_to_fetch(card))
 
 
 def read_rows(path: Path, card: DataCard, columns: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
@@ -91,3 +110,18 @@ def check_relative(name: str, table: Path) -> str:
     if not name or name.startswith("/") or ".." in name.split("/") or "\\" in name or ":" in name:
         raise DatasetError(f"{table} names a file outside its folder", received=name, action="copy the table again")
     return name
+
+
+def check_unique(record_ids: Iterable[str], card: DataCard, where: Path) -> None:
+    """Raise ``DatasetError`` if a record occurs more than once, or if there is none."""
+    seen: set[str] = set()
+    for record_id in record_ids:
+        if record_id in seen:
+            raise DatasetError(
+                f"{where} holds a record of {card.title} more than once",
+                received=record_id,
+                action="keep one copy of every record in the folder",
+            )
+        seen.add(record_id)
+    if not seen:
+        raise DatasetError(f"{where} holds no record of {card.title}", action=how_to_fetch(card))
