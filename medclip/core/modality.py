@@ -289,7 +289,8 @@ def sniff(path: Path) -> Format:
     path = split_record(path)[0]
     head = read_head(path)
     formats = {modality.title: modality.formats() for modality in discover().values()}
-    for form in (form for offered in formats.values() for form in offered.values()):
+    known = [form for offered in formats.values() for form in offered.values()]
+    for form in known:
         if form.sniff(path, head):
             return form
     if path.is_dir():
