@@ -50,8 +50,9 @@ def options(recipe: str, folders: dict[str, Path]) -> list[str]:
     if recipe.endswith("demo") or recipe.startswith("smoke"):
         return ["--data.dataset_options.n_patients", "30", "--data.batch_size", "4"]
     if recipe.startswith(("cxr", "ct")):
-        text = ["--model.text.init_args.name_or_path", str(folders["text"])]
-        return ["--data.dataset_options.n_patients", "30", *text, *SMALL]
+        small = ["size", "48"] if recipe.startswith("cxr") else ["shape", "[22, 32, 32]"]
+        own = ["--data.dataset_options.n_patients", "30", f"--data.dataset_options.{small[0]}", small[1]]
+        return [*own, "--model.text.init_args.name_or_path", str(folders["text"]), *SMALL]
     root = folders["mimic_iv_ecg" if recipe.endswith(("mimic_iv_ecg", "released_code")) else "ptbxl"]
     own = ["--data.root", str(root), "--model.text.init_args.name_or_path", str(folders["text"]), *SMALL]
     if recipe.endswith(("merl_ptbxl", "merl_mimic_iv_ecg")):
