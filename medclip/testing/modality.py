@@ -107,9 +107,7 @@ def _check_sample(modality: Modality, sample: Sample) -> None:
         _check_way_back(spec, sample, prepared)
     windows = spec.windows(sample)
     require(len(windows) >= 1, f"no window lies in a recording of {name}")
-    require(
-        windows[0].prepare().values.shape == spec.shape, f"a window of {name} has another shape than {spec.shape}"
-    )
+    require(windows[0].prepare().values.shape == spec.shape, f"a window of {name} has another shape than {spec.shape}")
     require(isinstance(spec.absent(sample), tuple), f"absent of {name} returns no tuple")
     require(np.array_equal(before, sample.array, equal_nan=True), f"{name} changes a recording that it looks at")
 
