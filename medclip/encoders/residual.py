@@ -33,7 +33,8 @@ class ResidualEncoder(nn.Module):
         depth: 10, 18, 34 (two convolutions a block) or 50 (bottleneck blocks).
         width: Channels of the first stage; the others have 2, 4 and 8 times as many.
         embedding_dim: Width of tokens and pooled vector.
-        kernel_size: Places that a block's convolution sees along each axis, odd.
+        kernel_size: Places that a block's convolution sees along each axis, odd; one number or one for each stage.
+            1 in the last stages leaves tokens that only know their surroundings.
         stem: ``plain`` (7 wide, stride ``stem_stride``), ``max_pool`` (the same, then 3 wide with stride 2) or
             ``patch`` (non-overlapping patches of ``stem_stride``, cheap on large inputs). With ``patch`` the stages are
             parted by averages over pairs, so that a token sees around the middle of its own place; a convolution with
@@ -59,7 +60,7 @@ class ResidualEncoder(nn.Module):
         depth: Depth,
         width: int,
         embedding_dim: int,
-        kernel_size: int,
+        kernel_size: int | Sequence[int],
         stem: Stem,
         stem_stride: Sequence[int],
         last_stride: int,
@@ -71,7 +72,8 @@ class ResidualEncoder(nn.Module):
         gradient_checkpointing: bool,
     ) -> None:
         super().__init__()
-        _check(n_axes, depth, kernel_size, stem, stem_stride, last_stride)
+        kernels = (kernel_size,) * 4 if isinstance(kernel_size, int) else tuple(kernel_size)
+        _check(n_axes, depth, kernels, stem, stem_stride, last_stride)
         self.embedding_dim = embedding_dim
         self.gradient_checkpointing = gradient_checkpointing
         more = 4 * last_stride * (2 if stem == "max_pool" else 1)
@@ -87,7 +89,7 @@ class ResidualEncoder(nn.Module):
                 if stem == "patch" and stride == 2:
                     stages.append(_MEAN_POOL[n_axes](2, ceil_mode=True))
                     stride = 1
-                stages.append(block(n_axes, n_in, width * 2**stage, stride=stride, kernel_size=kernel_size))
+                stages.append(block(n_axes, n_in, width * 2**stage, stride=stride, kernel_size=kernels[stage]))
                 n_in = width * 2**stage * block.expansion
         self.stages = nn.Sequential(*stages)
         self.to_embedding = _CONV[n_axes](n_in, embedding_dim, 1)
@@ -114,11 +116,17 @@ class ResidualEncoder(nn.Module):
         return None if output.tokens is None else self.pool.local(output.tokens, output.grid)  # type: ignore[operator]
 
 
-def _check(n_axes: int, depth: int, kernel_size: int, stem: str, stem_stride: Sequence[int], last_stride: int) -> None:
+def _check(
+    n_axes: int, depth: int, kernels: Sequence[int], stem: str, stem_stride: Sequence[int], last_stride: int
+) -> None:
     if depth not in _BLOCKS:
         raise ConfigError("unknown depth of a residual network", received=depth, allowed=tuple(_BLOCKS))
-    if kernel_size % 2 == 0:
-        raise ConfigError("kernel_size must be odd", received=kernel_size, allowed="1, 3, 5, ...")
+    if len(kernels) != 4 or any(size % 2 == 0 for size in kernels):
+        raise ConfigError(
+            "kernel_size must be odd",
+            received=list(kernels),
+            allowed="one of 1, 3, 5, ..., or one for each of 4 stages",
+        )
     if stem not in ("plain", "max_pool", "patch"):
         raise ConfigError("unknown stem", received=stem, allowed=("plain", "max_pool", "patch"))
     if len(stem_stride) != n_axes or min(stem_stride) < 1 or last_stride not in (1, 2):

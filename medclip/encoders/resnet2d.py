@@ -28,7 +28,8 @@ class ResNet2d(Configurable, ResidualEncoder):
         depth: 10, 18, 34 (two convolutions a block) or 50 (bottleneck blocks).
         width: Channels of the first stage; the others have 2, 4 and 8 times as many.
         embedding_dim: Width of tokens and pooled vector.
-        kernel_size: Pixels a block's convolution sees along each axis, odd.
+        kernel_size: Pixels a block's convolution sees along each axis, odd; one number or one for each stage. With
+            ``[3, 3, 1, 1]`` tokens know their surroundings only (BagNet, arXiv 1904.00760), as maps need it.
         stem: ``max_pool`` (7 x 7 with stride 2, then max-pool: a token stands for 32 x 32 pixels), ``plain`` (without
             the max-pool: 16 x 16 with ``stem_stride`` 2) or ``patch`` (non-overlapping patches of ``stem_stride``:
             several times as fast on a processor, and with tokens that look around the middle of their own place, as
@@ -52,7 +53,7 @@ class ResNet2d(Configurable, ResidualEncoder):
         depth: Depth = 50,
         width: int = 64,
         embedding_dim: int = 512,
-        kernel_size: int = 3,
+        kernel_size: int | Sequence[int] = 3,
         stem: Stem = "max_pool",
         stem_stride: int = 2,
         last_stride: Literal[1, 2] = 2,

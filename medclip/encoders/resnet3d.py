@@ -24,7 +24,8 @@ class ResNet3d(Configurable, ResidualEncoder):
         depth: 10, 18, 34 (two convolutions a block) or 50 (bottleneck blocks).
         width: Channels of the first stage; the others have 2, 4 and 8 times as many.
         embedding_dim: Width of tokens and pooled vector.
-        kernel_size: Voxels a block's convolution sees along each axis, odd.
+        kernel_size: Voxels a block's convolution sees along each axis, odd; one number or one for each stage. With
+            ``[3, 3, 1, 1]`` tokens know their surroundings only (BagNet, arXiv 1904.00760), as maps need it.
         stem: ``max_pool`` (7 wide, then max-pool), ``plain`` (without the max-pool) or ``patch`` (non-overlapping
             patches of ``stem_stride``: many times as fast on a processor, and with tokens that look around the middle
             of their own place, as maps need it).
@@ -48,7 +49,7 @@ class ResNet3d(Configurable, ResidualEncoder):
         depth: Depth = 18,
         width: int = 64,
         embedding_dim: int = 512,
-        kernel_size: int = 3,
+        kernel_size: int | Sequence[int] = 3,
         stem: Stem = "max_pool",
         stem_stride: Sequence[int] = (1, 2, 2),
         last_stride: Literal[1, 2] = 2,

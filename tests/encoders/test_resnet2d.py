@@ -103,6 +103,17 @@ def test_tokens_lie_where_the_grid_says(place: tuple[int, int]) -> None:
     assert all(-10 < far < -4 for far in offset(*place, stem="plain"))
 
 
+def test_small_kernels_in_late_stages_keep_tokens_local() -> None:
+    """Of the last token nothing changes when the far half of the image does; with wide kernels it does."""
+    x = torch.randn(1, 1, 192, 32)
+    other = torch.cat([torch.randn(1, 1, 128, 32), x[:, :, 128:]], dim=2)
+    for kernels, is_local in (([3, 3, 1, 1], True), (3, False)):
+        network = ResNet2d(
+            depth=10, width=4, embedding_dim=8, kernel_size=kernels, stem="patch", stem_stride=4, last_stride=1
+        ).eval()
+        assert torch.allclose(network(x).tokens[:, -1], network(other).tokens[:, -1], atol=1e-6) == is_local
+
+
 def test_positions_of_the_attention_pooling_are_interpolated() -> None:
     network = ResNet2d(depth=10, width=4, embedding_dim=16, pooling="attention", n_heads=2, n_positions=(2, 3))
     assert network(torch.randn(2, 1, 128, 64)).grid == (4, 2)
@@ -110,7 +121,15 @@ def test_positions_of_the_attention_pooling_are_interpolated() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"depth": 12}, {"kernel_size": 2}, {"stem": "conv"}, {"stem_stride": 0}, {"last_stride": 4}]
+    "change",
+    [
+        {"depth": 12},
+        {"kernel_size": 2},
+        {"kernel_size": [3, 3]},
+        {"stem": "conv"},
+        {"stem_stride": 0},
+        {"last_stride": 4},
+    ],
 )
 def test_bad_settings_are_one_line(change: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match="received"):
