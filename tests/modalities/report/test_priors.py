@@ -60,7 +60,7 @@ def test_what_is_seen_is_not_touched(sentence: str) -> None:
 @pytest.mark.parametrize(
     ("sentence", "left"),
     [
-        ("There are no XXXX of a pleural effusion.", "There are no pleural effusion."),
+        ("We see no XXXX of a hydrothorax.", "We see no hydrothorax."),
         ("XXXX sternotomy XXXX are intact.", "sternotomy are intact."),
         ("Compared with ___, clear lungs.", "Compared with, clear lungs."),
         ("Discussed with Dr. ___ by ___ at ___.", "Discussed with."),
