@@ -126,8 +126,8 @@ _SAYS_NOTHING = frozenset(_WORDS_THAT_SAY_NOTHING.split())
 def without_masks(sentence: str) -> str:
     """Return a sentence without the marks that stand where words were removed for privacy.
 
-    >>> without_masks("There are no XXXX of a pleural effusion."), without_masks("Seen by Dr. ___ on ___.")
-    ('There are no pleural effusion.', 'Seen.')
+    >>> without_masks("We see no XXXX of a hydrothorax."), without_masks("Seen by Dr. ___ on ___.")
+    ('We see no hydrothorax.', 'Seen.')
     >>> without_masks("XXXX-year-old [**Name**] with heart size normal.")
     'with heart size normal.'
     """

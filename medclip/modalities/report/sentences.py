@@ -12,14 +12,14 @@ _ITEM_LINE = re.compile(rf"\r?\n[ \t]*(?={_LIST_MARK}[ \t]+\S)")
 _LEADING_MARK = re.compile(rf"^{_LIST_MARK}\s+(?=[^\d\s])")
 # A stop ends a sentence before a blank, before a quotation mark, and where the blank behind it was forgotten.
 _STOP = re.compile(r"[.!?;]+[\"')\]]*(?=\s|$)|(?<=[a-z]{2})\.(?=[A-Z][a-z ])")
-# Between two sentences on one line: "normal. 2. Small effusion".
-_INLINE_MARK = re.compile(r"(?<![^\s.])(?:\d{1,2}[.)])$")
 _LAST_WORD = re.compile(r"([A-Za-z.]+)\.$")
 _TITLE_WORDS = "dr drs mr mrs ms prof st vs approx fig cf e.g i.e eg ie resp incl est ca"
 _TITLES = frozenset(_TITLE_WORDS.split())
 _NUMBERED = frozenset(("no", "nos", "nr", "vol", "ser", "img", "se", "im"))
 _LONGEST = 2000
 _ENOUGH = 400
+_LONGEST_MARK = 3
+_LONGEST_WORD = 16
 
 
 def sentences_of(text: str) -> list[str]:
@@ -58,9 +58,10 @@ def _goes_on(before: str, behind: str) -> bool:
         return following.islower() or before.count("(") > before.count(")")
     if not before.endswith("."):
         return False
-    if _INLINE_MARK.search(before.strip()) and behind.strip():
-        return before.strip()[:-1].isdigit()
-    word = _LAST_WORD.search(before)
+    # The number of an item between two sentences on one line: "normal. 2. Small effusion".
+    if len(before.strip()) <= _LONGEST_MARK and before.strip()[:-1].isdigit():
+        return bool(behind.strip())
+    word = _LAST_WORD.search(before[-_LONGEST_WORD:])
     if word is None:
         return False
     last = word[1].lower()

@@ -36,6 +36,7 @@ from medclip.modalities.report.priors import mentions_prior, without_masks, with
         ("Interval removal of the endotracheal tube.", ""),
         ("The chest tube has been removed.", ""),
         ("No comparison.", ""),
+        ("An earlier study, if there is one, would help.", ""),
     ],
 )
 def test_without_priors(sentence: str, left: str) -> None:
@@ -60,7 +61,7 @@ def test_what_is_seen_is_not_touched(sentence: str) -> None:
 @pytest.mark.parametrize(
     ("sentence", "left"),
     [
-        ("There are no XXXX of a pleural effusion.", "There are no pleural effusion."),
+        ("We see no XXXX of a hydrothorax.", "We see no hydrothorax."),
         ("XXXX sternotomy XXXX are intact.", "sternotomy are intact."),
         ("Compared with ___, clear lungs.", "Compared with, clear lungs."),
         ("Discussed with Dr. ___ by ___ at ___.", "Discussed with."),
