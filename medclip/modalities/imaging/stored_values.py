@@ -231,7 +231,8 @@ def _decoded(dataset: FileDataset, file: DicomFile, frames: range, options: Mapp
             decoder.as_array(dataset, index=frame, raw=is_grey, decoding_plugin=plugin, **options)[0]
             for frame in frames
         ]
-    return np.stack(pictures)
+    # Most files hold one picture, which need not be copied.
+    return np.stack(pictures) if len(pictures) > 1 else pictures[0][np.newaxis]
 
 
 def _without_other_bits(array: np.ndarray, form: PixelFormat) -> np.ndarray:
@@ -240,7 +241,9 @@ def _without_other_bits(array: np.ndarray, form: PixelFormat) -> np.ndarray:
         return array
     bits = 8 * array.dtype.itemsize
     signed = array.view(array.dtype.str.replace("u", "i") if form.is_signed else array.dtype.str.replace("i", "u"))
-    return (signed << (bits - 1 - form.high_bit)) >> (bits - form.bits_stored)
+    shifted = signed << (bits - 1 - form.high_bit)
+    shifted >>= bits - form.bits_stored
+    return np.asarray(shifted)
 
 
 def _decompressed(dataset: FileDataset, file: DicomFile, form: PixelFormat, frames: range) -> StoredValues:

@@ -109,10 +109,10 @@ def test_damaged_files_are_refused_in_one_line(tmp_path: Path, series: Path) -> 
         folder = tmp_path / f"broken{number}"
         shutil.copytree(series, folder)
         (folder / "image001.dcm").write_bytes(bytes(broken))
+        # Read, where a byte was changed that nobody needs, or refused; nothing else may happen.
         try:
-            sample = medclip.read(folder)
+            message, shape = "", medclip.read(folder).array.shape[1:]
         except FormatError as error:
-            assert "\n" not in str(error)
-            continue
-        # A byte was changed that nobody needs.
-        assert sample.array.shape[1:] == (12, 10)
+            message, shape = str(error), (12, 10)
+        assert "\n" not in message
+        assert shape == (12, 10)
