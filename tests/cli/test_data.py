@@ -53,7 +53,7 @@ def test_an_unknown_data_set_is_named_with_those_there_are(action, run, tmp_path
     code, out, err = run("data", *action, "none")
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
-    assert re.search(r"received none; allowed: .*\bcsn\b.* \(\d\d in all\)", err)
+    assert re.search(r"received none; allowed: .*\bptbxl\b", err)
     assert not list(tmp_path.iterdir())
 
 
