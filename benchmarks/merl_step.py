@@ -1,12 +1,13 @@
 """Time a training step of the MERL recipes beside MERL's own way of doing the same step, and compare the losses.
 
-    python benchmarks/merl_step.py [--batch_size 32] [--n_steps 3] [--cpu_time]
+    python benchmarks/merl_step.py [--batch_size 32] [--n_steps 3] [--cpu_time] [--device cuda]
 
 ResNet18-1D on 12 x 5000 samples, BERT-base text of random weights (no hub needed), CMA and UMA, AdamW. MERL's way:
 every report padded to 256 tokens and encoded anew in float32, under no_grad in the released code, with the last 6 of 12
 layers trained in the paper's form, and with the C library's own handling of memory. Our way: the package's own towers,
 text bank, memory kept between steps as in ``medclip fit`` and, where the processor has it, bfloat16. Both ways take
-turns on the same weights and batches; the medians of their ratios are the thing to read.
+turns on the same weights and batches; the medians of their ratios are the thing to read. On a GPU, MERL's way runs in
+float16 as its released code does there.
 """
 
 from __future__ import annotations
@@ -58,15 +59,20 @@ def main() -> None:
     parser.add_argument("--batch_size", type=int, default=32)
     parser.add_argument("--n_steps", type=int, default=3)
     parser.add_argument("--cpu_time", action="store_true", help="count processor seconds, for a busy machine")
+    parser.add_argument("--device", default="cpu", help="where both ways compute; default: cpu")
     args = parser.parse_args()
+    device = torch.device(args.device)
     clock = time.process_time if args.cpu_time else time.perf_counter
-    autocast = _has_bfloat16(torch.device("cpu"))
-    print(f"{torch.get_num_threads()} threads, batch {args.batch_size}, bfloat16 {'yes' if autocast else 'no'}")
+    if args.cpu_time and device.type != "cpu":
+        parser.error("--cpu_time says nothing about another device")
+    autocast = _has_bfloat16(device)
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
+    print(f"{where}, batch {args.batch_size}, bfloat16 {'yes' if autocast else 'no'}")
     for frozen in (True, False):
-        compare(make_recipe(args.batch_size, frozen), args.n_steps, autocast, clock)
+        compare(make_recipe(args.batch_size, frozen, device), args.n_steps, autocast, clock)
 
 
-def make_recipe(n_records: int, frozen: bool) -> Recipe:
+def make_recipe(n_records: int, frozen: bool, device: torch.device) -> Recipe:
     """Build the networks; a quarter of the reports are repetitions; in MIMIC-IV-ECG three quarters are."""
     torch.manual_seed(0)
     generator = torch.Generator().manual_seed(1)
@@ -84,12 +90,12 @@ def make_recipe(n_records: int, frozen: bool) -> Recipe:
     encoder = TextEncoder(network, tokenizer, pooling="cls", frozen=frozen)
     return Recipe(
         frozen,
-        Tower(ResNet1d(), Projection(256, 256, "none")),
-        TextTower(encoder, Projection(768, 256, "gelu")),
-        UnimodalAlignment(),
+        Tower(ResNet1d(), Projection(256, 256, "none")).to(device),
+        TextTower(encoder, Projection(768, 256, "gelu")).to(device),
+        UnimodalAlignment().to(device),
         texts,
-        torch.rand(n_records, 12, 5000, generator=generator),
-        torch.arange(n_records) % n_texts,
+        torch.rand(n_records, 12, 5000, generator=generator).to(device),
+        (torch.arange(n_records) % n_texts).to(device),
     )
 
 
@@ -100,22 +106,25 @@ def compare(recipe: Recipe, n_steps: int, autocast: bool, clock: Callable[[], fl
     bank = TextBank(recipe.text, recipe.texts)
     token_ids = recipe.text.encoder.token_ids(recipe.texts)
 
-    def theirs() -> Tensor:
-        return loss_of(recipe, padded(recipe, token_ids))
+    def theirs(is_half: bool) -> Tensor:
+        with torch.autocast(recipe.x.device.type, torch.float16) if is_half else nullcontext():
+            return loss_of(recipe, padded(recipe, token_ids))
 
     def ours(is_half: bool) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16) if is_half else nullcontext():
+        with torch.autocast(recipe.x.device.type, torch.bfloat16) if is_half else nullcontext():
             return loss_of(recipe, bank.encode(recipe.text, recipe.rows))
 
+    their_half = recipe.x.is_cuda
     their_s, our_s, their_loss, our_loss, full_loss = [], [], 0.0, 0.0, 0.0
     for number in range(n_steps + 1):
         return_freed_memory()
-        seconds, their_loss = step(optimizer, theirs, clock)
+        seconds, loss = step(optimizer, lambda: theirs(their_half), clock)
         their_s.append(seconds)
         keep_freed_memory()
         seconds, our_loss = step(optimizer, lambda: ours(autocast), clock)
         our_s.append(seconds)
         if number == 0:
+            their_loss = step(optimizer, lambda: theirs(False), clock)[1] if their_half else loss
             _, full_loss = step(optimizer, lambda: ours(False), clock)
     # The first round warms up.
     ratio = statistics.median(a / b for a, b in zip(their_s[1:], our_s[1:], strict=True))
@@ -153,10 +162,10 @@ def check(name: str, difference: float, tolerance: float) -> None:
 def padded(recipe: Recipe, token_ids: list[list[int]]) -> Tensor:
     """Encode every report of the batch, padded to 256 tokens."""
     encoder = recipe.text.encoder
-    ids = torch.zeros(len(recipe.rows), PADDED_TO, dtype=torch.int64)
+    ids = torch.zeros(len(recipe.rows), PADDED_TO, dtype=torch.int64, device=recipe.x.device)
     mask = torch.zeros_like(ids)
     for position, row in enumerate(recipe.rows.tolist()):
-        own = torch.tensor(token_ids[row])
+        own = torch.tensor(token_ids[row], device=ids.device)
         ids[position, : len(own)], mask[position, : len(own)] = own, 1
     with torch.no_grad() if recipe.frozen else nullcontext():
         hidden = encoder.network(input_ids=ids, attention_mask=mask).last_hidden_state[:, 0]
@@ -181,7 +190,10 @@ def step(
     value.backward()
     optimizer.step()
     optimizer.zero_grad()
-    return clock() - start_s, float(value.detach())
+    result = float(value.detach())
+    if value.is_cuda:
+        torch.cuda.synchronize()
+    return clock() - start_s, result
 
 
 if __name__ == "__main__":

@@ -37,6 +37,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Return the folder of real data; skips without it."""
+    if REAL_DATA not in os.environ:
+        pytest.skip(f"{REAL_DATA} names no folder")
+    return Path(os.environ[REAL_DATA])
+
+
+@pytest.fixture(scope="session")
 def smoke_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Train the smoke recipe through the real command line: seconds, and scores that mean nothing."""
     run = tmp_path_factory.mktemp("smoke")

@@ -17,9 +17,9 @@ def read_head(path: Path) -> bytes:
     Raises:
         FormatError: The file does not exist, is empty or cannot be read.
     """
-    if path.is_dir():
-        return b""
     try:
+        if path.is_dir():
+            return b""
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
     except FileNotFoundError as error:

@@ -73,7 +73,12 @@ FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "archive named .dat": (lambda at: named(at, "r.dat", b"PK\x03\x04" + bytes(300)), "no known format"),
     "text named .hea": (lambda at: named(at, "r.hea", b"Dear colleague,\nthank you.\n"), "no known format"),
     "nothing but missing samples": (lambda at: write(at, with_missing(list(range(12)), 0, 5000)), "cannot be judged"),
-    "infinite": (lambda at: write(at, gain="1e-300"), "no usable samples|gain|range"),
+    "infinite": (lambda at: write(at, gain="1e-300"), "gain .* out of range"),
+    "nearly infinite": (lambda at: write(at, gain="1e-36"), "gain .* out of range"),
+    "baseline": (
+        lambda at: changed(write(at), lambda header: header.replace(b"(0)", b"(" + b"9" * 39 + b")")),
+        "baseline .* out of range",
+    ),
     "a lead twice": (lambda at: write(at, leads=(*LEADS[:11], "V5")), "more than once.*V5"),
     "a chest lead missing": (
         lambda at: write(at, np.delete(STORED, V3, axis=0), LEADS[:V3] + LEADS[V3 + 1 :]),

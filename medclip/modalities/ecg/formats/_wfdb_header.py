@@ -22,6 +22,9 @@ _MAXIMUM_SIGNALS = 256
 MAXIMUM_VALUES = 1 << 29
 """Largest number of samples of all leads together."""
 _DEFAULT_FRAME_RATE_HZ = 250.0  # header(5): assumed if the sampling frequency is missing
+_LARGEST_RATE_HZ = 1e5
+_SMALLEST_GAIN = 1e-9  # a step of a gigavolt: less would not fit into float32
+_LARGEST_BASELINE = 1 << 32  # no storage format has more than 32 bits
 _DEFAULT_GAIN = 200.0  # header(5): DEFGAIN, for a gain that is missing or 0 (an uncalibrated signal)
 
 _RECORD_NAME = re.compile(r"([\w.-]+)(?:/(\d+))?")
@@ -147,6 +150,8 @@ def parse_header(text: str, *, source: str) -> Header:
         if not lines:
             raise ValueError("it has no record line")
         name, n_segments, n_signals, rate_hz, n_frames = _parse_record_line(lines[0])
+        if not 0 < rate_hz <= _LARGEST_RATE_HZ:
+            raise ValueError(f"the sampling rate is {rate_hz:g} Hz, more than 0 to {_LARGEST_RATE_HZ:g} Hz are allowed")
         n_lines = n_signals if n_segments is None else n_segments
         if len(lines) - 1 != n_lines:
             raise ValueError(f"its first line announces {n_lines} further lines, {len(lines) - 1} follow")
@@ -187,8 +192,6 @@ def _parse_record_line(line: str) -> tuple[str, int | None, int, float, int | No
     if len(fields) > 2 and rate is None:
         raise ValueError(f"the sampling rate {fields[2][:40]!r} is not a number")
     rate_hz = float(rate[1]) if rate else _DEFAULT_FRAME_RATE_HZ
-    if not 0 < rate_hz < math.inf:
-        raise ValueError(f"the sampling rate is {rate_hz:g} Hz")
     n_frames = _integer(fields[3], "number of samples") if len(fields) > 3 else 0
     n_segments = None if name[2] is None else int(name[2])
     return name[1], n_segments, _integer(fields[1], "number of signals"), rate_hz, n_frames or None
@@ -243,6 +246,8 @@ def _parse_channel(storage: str, gain: str, zero: str, description: str) -> Chan
     steps, is_calibrated, baseline, unit = _parse_gain(gain)
     # header(5): without a baseline, the converter's zero is taken for it.
     baseline = _integer(zero, "ADC zero") if baseline is None else baseline
+    if abs(baseline) > _LARGEST_BASELINE:
+        raise ValueError(f"the baseline {str(baseline)[:40]} is out of range")
     return Channel(*_parse_storage(storage), steps, is_calibrated, baseline, unit, description)
 
 
@@ -263,7 +268,7 @@ def _parse_gain(text: str) -> tuple[float, bool, int | None, str]:
     if matched is None:
         raise ValueError(f"the gain {text[:40]!r} is not GAIN[(BASELINE)][/UNIT]")
     gain = float(matched[1])
-    if not math.isfinite(gain):
+    if not math.isfinite(gain) or 0 < abs(gain) < _SMALLEST_GAIN:
         raise ValueError(f"the gain {text[:40]!r} is out of range")
     baseline = None if matched[2] is None else int(matched[2])
     return gain or _DEFAULT_GAIN, gain != 0, baseline, matched[3] or "mV"

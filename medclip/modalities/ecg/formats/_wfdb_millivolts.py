@@ -58,9 +58,7 @@ class Conversion:
             np.subtract(stored, self._baselines, out=millivolts, dtype=np.float32)
             np.divide(millivolts, self._gains, out=millivolts)
         else:
-            # A gain near 0 makes infinities, which whoever uses the sample takes for missing.
-            with np.errstate(over="ignore"):
-                millivolts[:] = (stored - self._baselines) / self._gains * self._factors
+            millivolts[:] = (stored - self._baselines) / self._gains * self._factors
         if stored.min() <= self._largest_missing:
             millivolts[stored == self._missing] = np.nan
 
