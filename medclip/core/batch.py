@@ -19,7 +19,8 @@ class Batch:
 
     Args:
         inputs: Per modality ``(B, ...)`` float32, prepared by its input specification.
-        masks: Per modality ``(B, n_samples)`` bool, False where padded.
+        masks: Per modality bool over all axes of its input but the channels, such as ``(B, n_samples)`` or
+            ``(B, height, width)``, False where padded.
         present: Per modality ``(B,)`` bool, False where a study lacks it; a modality that is absent here is complete.
         text_ids: ``(B,)`` int64, row of each record's report in the ``TextTable`` of the data; -1 for no report.
             Texts are tokenised or embedded once per distinct text, not once per record and epoch.

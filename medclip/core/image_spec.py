@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from numbers import Real
 from typing import Any, ClassVar, Literal, get_args
@@ -12,7 +12,7 @@ import numpy as np
 
 from medclip.core.axis_map import AxisMap
 from medclip.core.errors import ConfigError, SignalError
-from medclip.core.image_steps import check_grid, check_range, positive_numbers, resample_known, restore_known, stack
+from medclip.core.image_steps import ValueRange, check_grid, positive_numbers, resample_known, restore_known, stack
 from medclip.core.input_spec import PreparedBatch, PreparedInput
 from medclip.core.sample import Sample
 
@@ -112,17 +112,30 @@ class ImageSpec:
         Raises:
             SignalError: The image is too small, shows nothing, or is not in [0, 1].
         """
-        self._check(sample)
-        low, high, all_known = check_range(sample.array)
-        _check_values(low, high)
+        seen = ValueRange.of(sample.array)
+        self.check(sample, seen)
         maps = self._maps(sample)
-        values, mask = resample_known(sample.array, maps, all_known=all_known)
+        values, mask = resample_known(sample.array, maps, all_known=not seen.n_missing)
         # At most 1 part in 10 million beyond it, from rounding, unless a value of the sample was.
         values = self._scale(np.clip(values, 0.0, 1.0), mask)
-        return PreparedInput(values[None], mask, tuple(_notes(sample, maps, all_known)))
+        return PreparedInput(values[None], mask, tuple(_notes(sample, maps, seen)))
 
-    def prepare_batch(self, samples: Sequence[Sample]) -> PreparedBatch:
-        """Prepare images of any sizes.
+    def check(self, sample: Sample, values: ValueRange) -> None:
+        """Check whether an image can be prepared, without looking at its pixels.
+
+        Args:
+            sample: The image; only the shape of its array matters.
+            values: What is known of its values.
+
+        Raises:
+            SignalError: ``prepare`` would refuse it.
+        """
+        self._check_geometry(sample)
+        values.check_missing(sample.array.size)
+        _check_values(values.low, values.high)
+
+    def prepare_batch(self, samples: Iterable[Sample]) -> PreparedBatch:
+        """Prepare images of any sizes, one after the other.
 
         Raises:
             SignalError: One of them cannot be used.
@@ -143,10 +156,10 @@ class ImageSpec:
         Raises:
             InputError: ``values`` is no grid, or the sample cannot be prepared.
         """
-        self._check(sample)
+        self._check_geometry(sample)
         return restore_known(check_grid(values, 2), self._maps(sample), sample.array)
 
-    def _check(self, sample: Sample) -> None:
+    def _check_geometry(self, sample: Sample) -> None:
         if sample.modality != self.modality:
             raise SignalError("the model takes another kind of data", received=sample.modality, allowed=self.modality)
         if sample.array.ndim != 2 or sample.sampling_rate_hz is not None:
@@ -194,7 +207,7 @@ def _check_values(low: float, high: float) -> None:
         raise SignalError("the image shows nothing", received=f"the value {low:g} everywhere", action="export it again")
 
 
-def _notes(sample: Sample, maps: tuple[AxisMap, AxisMap], all_known: bool) -> list[str]:
+def _notes(sample: Sample, maps: tuple[AxisMap, AxisMap], values: ValueRange) -> list[str]:
     notes = []
     rows, columns = maps
     if abs(math.log(rows.step / columns.step)) > math.log(1 + _SQUARE_WITHIN) and sample.spacing_mm:
@@ -208,9 +221,8 @@ def _notes(sample: Sample, maps: tuple[AxisMap, AxisMap], all_known: bool) -> li
     seen = rows.seen_cells * columns.seen_cells / sample.array.size
     if seen < 1 - _NOTED_CROP:
         notes.append(f"the middle {100 * seen:.0f} % of the image used")
-    if not all_known:
-        share = 1 - np.isfinite(sample.array).mean()
-        notes.append(f"{100 * share:.1f} % of the pixels are missing and masked")
+    if values.n_missing:
+        notes.append(f"{100 * values.n_missing / sample.array.size:.1f} % of the pixels are missing and masked")
     return notes
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from medclip.core.axis_map import AxisMap, resample_axes
 from medclip.core.errors import ConfigError, InputError, SignalError
 from medclip.core.input_spec import PreparedBatch, PreparedInput
 
-__all__ = ["check_grid", "check_range", "outer", "positive_numbers", "resample_known", "restore_known", "stack"]
+__all__ = ["ValueRange", "check_grid", "outer", "positive_numbers", "resample_known", "restore_known", "stack"]
 
 _MAXIMUM_MISSING_SHARE = 0.5
 
@@ -40,24 +41,44 @@ def positive_numbers(what: str, values: Any, length: int, *, whole: bool, larges
     return tuple(values)
 
 
-def check_range(array: np.ndarray) -> tuple[float, float, bool]:
-    """Return the smallest and the largest known value, and whether all values are known.
+@dataclass(frozen=True)
+class ValueRange:
+    """What is known of the values of an image without looking at each.
 
-    Raises:
-        SignalError: More than half of the values are missing.
+    Args:
+        low: Smallest known value.
+        high: Largest known value.
+        n_missing: How many are NaN or infinite.
     """
-    # One quick pass each; both are NaN or infinite if anything is.
-    low, high = float(array.min()), float(array.max())
-    if np.isfinite(low) and np.isfinite(high):
-        return low, high, True
-    known = array[np.isfinite(array)]
-    if known.size <= (1.0 - _MAXIMUM_MISSING_SHARE) * array.size:
-        raise SignalError(
-            "most of the image is missing",
-            received=f"{known.size} known of {array.size} values",
-            action="record or export it again",
-        )
-    return float(known.min()), float(known.max()), False
+
+    low: float
+    high: float
+    n_missing: int = 0
+
+    @classmethod
+    def of(cls, array: np.ndarray) -> ValueRange:
+        """Look at a float array; where nothing is known, ``low`` and ``high`` are NaN."""
+        # One quick pass each; both are NaN or infinite if anything is.
+        low, high = float(array.min()), float(array.max())
+        if np.isfinite(low) and np.isfinite(high):
+            return cls(low, high)
+        known = array[np.isfinite(array)]
+        if not known.size:
+            return cls(np.nan, np.nan, array.size)
+        return cls(float(known.min()), float(known.max()), array.size - known.size)
+
+    def check_missing(self, size: int) -> None:
+        """Check that at most half of ``size`` values are missing.
+
+        Raises:
+            SignalError: There are more.
+        """
+        if self.n_missing > _MAXIMUM_MISSING_SHARE * size:
+            raise SignalError(
+                "most of the image is missing",
+                received=f"{size - self.n_missing} known of {size} values",
+                action="record or export it again",
+            )
 
 
 def resample_known(array: np.ndarray, maps: Sequence[AxisMap], *, all_known: bool) -> tuple[np.ndarray, np.ndarray]:

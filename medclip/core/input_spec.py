@@ -7,14 +7,17 @@ its ``prepare``, so a model cannot be fed at the wrong rate, in the wrong channe
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
 from medclip.core.errors import BundleError
 from medclip.core.sample import Sample
+
+if TYPE_CHECKING:
+    from medclip.core.image_steps import ValueRange
 
 __all__ = ["InputSpec", "PreparedBatch", "PreparedInput", "RestorableSpec", "input_spec_from_dict"]
 
@@ -68,8 +71,11 @@ class InputSpec(Protocol):
     def prepare(self, sample: Sample) -> PreparedInput:
         """Bring one sample into the expected form, or raise ``SignalError``."""
 
-    def prepare_batch(self, samples: Sequence[Sample]) -> PreparedBatch:
-        """Same as stacking ``prepare`` of each sample, and faster for samples of one layout."""
+    def prepare_batch(self, samples: Iterable[Sample]) -> PreparedBatch:
+        """Same as stacking ``prepare`` of each sample, and faster for waveforms of one layout.
+
+        Images are prepared as they come, so that an iterator that reads them keeps one at a time in memory.
+        """
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types for ``bundle.json``; ``input_spec_from_dict`` reads them back."""
@@ -77,7 +83,10 @@ class InputSpec(Protocol):
 
 @runtime_checkable
 class RestorableSpec(InputSpec, Protocol):
-    """An input specification that knows the way back, so that what a model found can be shown where it is."""
+    """An input specification of images: it knows the way back, so that what a model found can be shown where it is."""
+
+    def check(self, sample: Sample, values: ValueRange) -> None:
+        """Raise ``SignalError`` if ``prepare`` would, without looking at the pixels of the sample."""
 
     def restore(self, values: np.ndarray, sample: Sample) -> np.ndarray:
         """Bring a grid of numbers over the prepared input back to the sample's own array.

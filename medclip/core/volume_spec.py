@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from numbers import Real
 from typing import Any, ClassVar, Literal, get_args
@@ -12,7 +12,7 @@ import numpy as np
 
 from medclip.core.axis_map import AxisMap
 from medclip.core.errors import ConfigError, SignalError
-from medclip.core.image_steps import check_grid, check_range, positive_numbers, resample_known, restore_known, stack
+from medclip.core.image_steps import ValueRange, check_grid, positive_numbers, resample_known, restore_known, stack
 from medclip.core.input_spec import PreparedBatch, PreparedInput
 from medclip.core.orientation import AxisOrder, axis_order
 from medclip.core.sample import Sample
@@ -85,6 +85,12 @@ class VolumeSpec:
         """``(1, depth, height, width)``."""
         return (1, *self.shape_dhw)
 
+    @property
+    def hu_per_unit(self) -> float:
+        """Hounsfield units of a difference of 1 in what is prepared."""
+        low, high = self.window_hu
+        return high - low if self.scaling == "zero_one" else (high - low) / 2
+
     def to_dict(self) -> dict[str, Any]:
         """Plain types for ``bundle.json``."""
         described = {entry.name: getattr(self, entry.name) for entry in fields(self)}
@@ -101,17 +107,31 @@ class VolumeSpec:
             SignalError: Spacing or direction is unknown, there are too few slices, or the values are no Hounsfield
                 units.
         """
-        order = self._check(sample)
-        low, high, all_known = check_range(sample.array)
-        _check_values(low, high)
+        seen = ValueRange.of(sample.array)
+        self.check(sample, seen)
+        order = self._order(sample)
         maps = self._maps(sample, order)
-        values, mask = resample_known(sample.array, maps, all_known=all_known)
+        values, mask = resample_known(sample.array, maps, all_known=not seen.n_missing)
         values, mask = np.transpose(values, order.axes), np.transpose(mask, order.axes)
-        notes = self._notes(sample, order, maps, all_known)
+        notes = self._notes(sample, order, maps, seen)
         return PreparedInput(self._window(values, mask)[None], np.ascontiguousarray(mask), tuple(notes))
 
-    def prepare_batch(self, samples: Sequence[Sample]) -> PreparedBatch:
-        """Prepare volumes of any sizes.
+    def check(self, sample: Sample, values: ValueRange) -> None:
+        """Check whether a volume can be prepared, without looking at its voxels.
+
+        Args:
+            sample: The volume; only the shape of its array matters.
+            values: What is known of its values.
+
+        Raises:
+            SignalError: ``prepare`` would refuse it.
+        """
+        self._order(sample)
+        values.check_missing(sample.array.size)
+        _check_values(values.low, values.high)
+
+    def prepare_batch(self, samples: Iterable[Sample]) -> PreparedBatch:
+        """Prepare volumes of any sizes, one after the other.
 
         Raises:
             SignalError: One of them cannot be used.
@@ -133,11 +153,11 @@ class VolumeSpec:
         Raises:
             InputError: ``values`` is no grid, or the sample cannot be prepared.
         """
-        order = self._check(sample)
+        order = self._order(sample)
         own_axes = np.transpose(check_grid(values, 3), np.argsort(order.axes))
         return restore_known(own_axes, self._maps(sample, order), sample.array)
 
-    def _check(self, sample: Sample) -> AxisOrder:
+    def _order(self, sample: Sample) -> AxisOrder:
         if sample.modality != self.modality:
             raise SignalError("the model takes another kind of data", received=sample.modality, allowed=self.modality)
         if sample.array.ndim != 3 or sample.sampling_rate_hz is not None:
@@ -172,13 +192,13 @@ class VolumeSpec:
         low, high = self.window_hu
         windowed: np.ndarray = np.clip(values, np.float32(low), np.float32(high), order="C")
         windowed -= np.float32(low)
-        windowed *= np.float32(1.0 / (high - low) if self.scaling == "zero_one" else 2.0 / (high - low))
+        windowed *= np.float32(1.0 / self.hu_per_unit)
         if self.scaling == "minus_one_one":
             windowed -= np.float32(1.0)
         windowed[~mask] = 0.0 if self.scaling == "zero_one" else -1.0
         return windowed
 
-    def _notes(self, sample: Sample, order: AxisOrder, maps: list[AxisMap], all_known: bool) -> list[str]:
+    def _notes(self, sample: Sample, order: AxisOrder, maps: list[AxisMap], values: ValueRange) -> list[str]:
         notes = []
         if order.tilt_degrees > _NOTED_TILT_DEGREES:
             notes.append(f"the slices are tilted by {order.tilt_degrees:.0f} degrees, and were left so")
@@ -193,9 +213,8 @@ class VolumeSpec:
         filled = math.prod(float(way.is_inside.mean()) for way in maps)
         if filled < 1 - _NOTED_PADDING:
             notes.append(f"a small volume: {100 * (1 - filled):.0f} % of the model's input is empty")
-        if not all_known:
-            share = 1 - np.isfinite(sample.array).mean()
-            notes.append(f"{100 * share:.1f} % of the voxels are missing and masked")
+        if values.n_missing:
+            notes.append(f"{100 * values.n_missing / sample.array.size:.1f} % of the voxels are missing and masked")
         return notes
 
 

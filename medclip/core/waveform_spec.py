@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import groupby
 from numbers import Real
@@ -121,12 +121,13 @@ class WaveformSpec:
         batch = self.prepare_batch([sample])
         return PreparedInput(batch.values[0], batch.mask[0], batch.notes[0])
 
-    def prepare_batch(self, samples: Sequence[Sample]) -> PreparedBatch:
+    def prepare_batch(self, samples: Iterable[Sample]) -> PreparedBatch:
         """Prepare recordings; those of one layout that follow each other are worked on together.
 
         Raises:
             SignalError: One of the recordings is too short or lacks channels.
         """
+        samples = list(samples)
         for sample in samples:
             self._check(sample)
         parts = [PreparedBatch(np.empty((0, *self.shape), np.float32), np.empty((0, self.n_samples), np.bool_), ())]

@@ -13,6 +13,7 @@ import numpy as np
 
 from medclip.core.dataset import Dataset, RecordInfo
 from medclip.core.errors import DatasetError, FormatError, MedclipError, StoreError
+from medclip.core.input_spec import InputSpec
 from medclip.core.sample import Sample
 from medclip.data.store import SCHEMA_VERSION
 
@@ -40,9 +41,18 @@ class Plan:
     index_sha256: str
     labels_sha256: str
     first_signal_sha256: str
+    input_spec: dict[str, Any] | None
 
     @classmethod
-    def of(cls, dataset: Dataset, first: Sample, *, records_per_shard: int, skip_unreadable: bool) -> Plan:
+    def of(
+        cls,
+        dataset: Dataset,
+        first: Sample,
+        *,
+        records_per_shard: int,
+        skip_unreadable: bool,
+        spec: InputSpec | None = None,
+    ) -> Plan:
         """Look at everything but the signals."""
         return cls(
             SCHEMA_VERSION,
@@ -55,6 +65,7 @@ class Plan:
             _index_sha256(dataset),
             _labels_sha256(dataset),
             _signal_sha256(first),
+            None if spec is None else spec.to_dict(),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -140,5 +151,8 @@ def _labels_sha256(dataset: Dataset) -> str:
 
 
 def _signal_sha256(sample: Sample) -> str:
-    described = [sample.array.shape, float(sample.sampling_rate_hz or 0), sample.channel_names]
-    return hashlib.sha256(json.dumps(described).encode() + sample.array.astype("<f4").tobytes()).hexdigest()
+    geometry = [sample.spacing_mm, sample.origin_mm, sample.direction]
+    described = [sample.array.shape, float(sample.sampling_rate_hz or 0), sample.channel_names, geometry]
+    return hashlib.sha256(
+        json.dumps(described, default=_plain).encode() + sample.array.astype("<f4").tobytes()
+    ).hexdigest()

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from medclip.core.dataset import Dataset
-from medclip.core.errors import DatasetError, FormatError, StoreError
+from medclip.core.errors import DatasetError, FormatError, SignalError, StoreError
 from medclip.core.files import read_json, sha256_of_file, write_json, write_whole
-from medclip.core.sample import Sample
+from medclip.core.input_spec import InputSpec
 from medclip.data._plan import Plan, attributes_json, read_record
-from medclip.data.quantise import MISSING, quantise
+from medclip.data._rows import Row, row_of, write_rows
 from medclip.data.store import SCHEMA_VERSION, SEAL, STORE_FILE, Layout, description_sha256
-
-if TYPE_CHECKING:
-    import pyarrow
 
 __all__ = ["PLAN_FILE", "note_files", "write_description", "write_index", "write_shards"]
 
@@ -30,19 +25,32 @@ def note_files(work: Path) -> list[Path]:
 
 
 def write_shards(
-    dataset: Dataset, work: Path, plan: Plan, progress: Callable[[int, int], None] | None
+    dataset: Dataset,
+    work: Path,
+    plan: Plan,
+    spec: InputSpec | None,
+    progress: Callable[[int, int], None] | None,
 ) -> list[dict[str, Any]]:
-    """Write the shards that are not there yet and return what is in each; a shard's note is written after it."""
+    """Write the shards that are not there yet and return what is in each; a shard's note is written after it.
+
+    Raises:
+        StoreError: The input specification refuses every record.
+    """
     shards = []
     for number, members in enumerate(plan.ranges()):
         path = work / f"shard-{number:05d}.arrow"
         shard = _finished_shard(path)
         if shard is None:
-            shard = _write_shard(dataset, path, members, plan.skip_unreadable)
+            shard = _write_shard(dataset, path, members, plan, spec)
             write_json(path.with_suffix(".json"), shard)
         shards.append(shard)
         if progress is not None:
             progress(members.stop, plan.n_records)
+    if not any(shard["kept"] for shard in shards):
+        reasons = [entry["reason"] for shard in shards for entry in shard["refused"]]
+        raise StoreError(
+            f"no record of {plan.dataset} meets the input specification", received=reasons[0] if reasons else None
+        )
     return shards
 
 
@@ -55,75 +63,36 @@ def _finished_shard(path: Path) -> dict[str, Any] | None:
         return None
 
 
-def _write_shard(dataset: Dataset, path: Path, members: range, skip_unreadable: bool) -> dict[str, Any]:
-    rows: list[tuple[np.ndarray, np.ndarray]] = []
+def _write_shard(dataset: Dataset, path: Path, members: range, plan: Plan, spec: InputSpec | None) -> dict[str, Any]:
     kept: list[int] = []
-    skipped: list[dict[str, Any]] = []
-    layouts: dict[Layout, int] = {}
-    layout_of: list[int] = []
-    for index in members:
-        try:
-            sample = read_record(dataset, index)
-        except (FormatError, DatasetError) as error:
-            if not skip_unreadable:
-                raise
-            skipped.append({"record_id": dataset.records[index].record_id, "reason": str(error)})
-            continue
-        layout_of.append(layouts.setdefault(_layout(sample), len(layouts)))
-        rows.append(quantise(sample.array))
-        kept.append(index)
-    _write_arrow(path, rows, layout_of)
-    return {
-        "file": path.name,
-        "sha256": sha256_of_file(path),
-        "kept": kept,
-        "skipped": skipped,
-        "layouts": [_plain(layout) for layout in layouts],
-    }
+    left_out: dict[str, list[dict[str, Any]]] = {"skipped": [], "refused": []}
+
+    def rows() -> Iterator[Row]:
+        for index in members:
+            try:
+                row = row_of(read_record(dataset, index), spec)
+            except (FormatError, DatasetError, SignalError) as error:
+                is_refused = isinstance(error, SignalError) and spec is not None
+                if not (is_refused or (plan.skip_unreadable and not isinstance(error, SignalError))):
+                    raise
+                entry = {"record_id": dataset.records[index].record_id, "reason": str(error)}
+                left_out["refused" if is_refused else "skipped"].append(entry)
+                continue
+            kept.append(index)
+            yield row
+
+    layouts = write_rows(path, rows())
+    plain = [_plain(layout) for layout in layouts]
+    return {"file": path.name, "sha256": sha256_of_file(path), "kept": kept, **left_out, "layouts": plain}
 
 
 def _plain(layout: Layout) -> dict[str, Any]:
     """With lists for tuples, so that it equals what is read back from a note."""
     return {
-        "shape": list(layout.shape),
+        "shape": None if layout.shape is None else list(layout.shape),
         "sampling_rate_hz": layout.sampling_rate_hz,
-        "channel_names": list(layout.channel_names),
+        "channel_names": None if layout.channel_names is None else list(layout.channel_names),
     }
-
-
-def _layout(sample: Sample) -> Layout:
-    if sample.sampling_rate_hz is None or sample.channel_names is None:
-        raise StoreError("only waveforms can be packed so far", received=f"array of shape {sample.array.shape}")
-    n_channels, n_samples = sample.array.shape
-    if sample.array.size == 0:
-        raise StoreError(f"record {sample.record_id} is empty", received=f"array of shape {sample.array.shape}")
-    return Layout((n_channels, n_samples), float(sample.sampling_rate_hz), sample.channel_names)
-
-
-def _write_arrow(path: Path, rows: Sequence[tuple[np.ndarray, np.ndarray]], layout_of: Sequence[int]) -> None:
-    import pyarrow as arrow
-
-    columns = {
-        "stored": _list_column([stored.ravel() for stored, _ in rows], arrow.int16()),
-        "gain": _list_column([gain for _, gain in rows], arrow.float32()),
-        "layout": arrow.array(layout_of, arrow.int32()),
-        "has_missing": arrow.array([bool((stored == MISSING).any()) for stored, _ in rows], arrow.bool_()),
-    }
-    batch = arrow.record_batch(columns)
-    with (
-        write_whole(path) as temporary,
-        arrow.OSFile(str(temporary), "wb") as sink,
-        arrow.ipc.new_file(sink, batch.schema) as writer,
-    ):
-        writer.write_batch(batch)
-
-
-def _list_column(rows: Sequence[np.ndarray], kind: pyarrow.DataType) -> pyarrow.Array:
-    import pyarrow as arrow
-
-    offsets = np.cumsum([0, *(len(row) for row in rows)], dtype=np.int64)
-    values = np.concatenate(rows) if rows else np.empty(0, kind.to_pandas_dtype())
-    return arrow.LargeListArray.from_arrays(arrow.array(offsets), arrow.array(values, kind))
 
 
 def write_index(dataset: Dataset, work: Path, shards: Sequence[dict[str, Any]]) -> None:
@@ -176,7 +145,9 @@ def write_description(dataset: Dataset, work: Path, plan: Plan, shards: Sequence
             }
             for shard in shards
         ],
+        "input_spec": plan.input_spec,
         "skipped": [entry for shard in shards for entry in shard["skipped"]],
+        "refused": [entry for shard in shards for entry in shard["refused"]],
         "sha256": checksums,
     }
     write_json(work / STORE_FILE, description | {SEAL: description_sha256(description)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from collections.abc import Callable
@@ -10,15 +11,17 @@ from pathlib import Path
 from medclip.core.dataset import Dataset
 from medclip.core.errors import InputError, MedclipError, OutputError
 from medclip.core.files import output_errors, read_json, write_json
-from medclip.core.sample import Sample
+from medclip.core.input_spec import InputSpec
 from medclip.data._lock import only_one
 from medclip.data._plan import Plan, first_readable
+from medclip.data._rows import check_packable
 from medclip.data._store_files import PLAN_FILE, note_files, write_description, write_index, write_shards
 from medclip.data.store import STORE_FILE, PackedStore, unfinished_folder
 
 __all__ = ["pack"]
 
 _RECORDS_PER_SHARD = 512
+_SHARD_BYTES = 512 << 20
 _MARGIN_BYTES = 4 << 20
 
 
@@ -26,8 +29,9 @@ def pack(
     dataset: Dataset,
     folder: str | Path,
     *,
+    spec: InputSpec | None = None,
     skip_unreadable: bool = False,
-    records_per_shard: int = _RECORDS_PER_SHARD,
+    records_per_shard: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> PackedStore:
     """Write a data set into a packed store, or continue after an interruption.
@@ -39,15 +43,19 @@ def pack(
     Args:
         dataset: What to pack.
         folder: The store; it must not exist yet, unless it holds the finished store of the same data.
+        spec: Keep what this specification makes of each image rather than the image: for training on thousands of
+            radiographs, which are a hundred times smaller once prepared. Images that it refuses are left out and listed
+            in ``store.json``.
         skip_unreadable: Leave out records that cannot be decoded or whose files are not there, and list them in
             ``store.json``, rather than stop.
-        records_per_shard: Records per file, at least 1.
+        records_per_shard: Records per file, at least 1; None takes 512, and fewer if they are large.
         progress: Called with the number of records done and in all.
 
     Returns:
         The finished store.
 
     Raises:
+        ConfigError: ``spec`` is not one of images.
         OutputError: The folder holds something else, or the disk is or would be full.
         StoreError: The data set is empty, or none of its records can be read.
         FormatError: A record cannot be decoded and ``skip_unreadable`` is False.
@@ -55,16 +63,24 @@ def pack(
     """
     # "." and ".." cannot be renamed.
     folder = Path(os.path.abspath(folder)) if Path(folder).name in ("", "..") else Path(folder)
-    if records_per_shard < 1:
+    if records_per_shard is not None and records_per_shard < 1:
         raise InputError("records_per_shard is out of range", received=records_per_shard, allowed="at least 1")
+    check_packable(spec)
     first = first_readable(dataset, skip_unreadable=skip_unreadable)
-    plan = Plan.of(dataset, first, records_per_shard=records_per_shard, skip_unreadable=skip_unreadable)
+    n_bytes = 2 * (math.prod(spec.shape) if spec else first.array.size)
+    plan = Plan.of(
+        dataset,
+        first,
+        records_per_shard=records_per_shard or min(_RECORDS_PER_SHARD, max(1, _SHARD_BYTES // max(1, n_bytes))),
+        skip_unreadable=skip_unreadable,
+        spec=spec,
+    )
     work = unfinished_folder(folder)
     while not _holds_something(folder):
         with output_errors(folder), only_one(work) as is_ours:
             # Another process may have finished the store, or given up, while this one waited.
             if is_ours and not _holds_something(folder):
-                _pack(dataset, folder, work, plan, first, progress)
+                _pack(dataset, folder, work, plan, spec, n_bytes, progress)
                 return PackedStore(folder)
             if is_ours:
                 shutil.rmtree(work, ignore_errors=True)
@@ -99,13 +115,14 @@ def _pack(
     folder: Path,
     work: Path,
     plan: Plan,
-    first: Sample,
+    spec: InputSpec | None,
+    n_bytes: int,
     progress: Callable[[int, int], None] | None,
 ) -> None:
     try:
-        _begin(work, plan, first)
+        _begin(work, plan, n_bytes)
         if not (work / STORE_FILE).is_file():
-            shards = write_shards(dataset, work, plan, progress)
+            shards = write_shards(dataset, work, plan, spec, progress)
             write_index(dataset, work, shards)
             write_description(dataset, work, plan, shards)
         # From here on a store that is found unfinished lacks nothing but its name.
@@ -119,7 +136,7 @@ def _pack(
         raise
 
 
-def _begin(work: Path, plan: Plan, first: Sample) -> None:
+def _begin(work: Path, plan: Plan, n_bytes: int) -> None:
     """Keep what an interrupted run of the same plan has written, and remove everything else."""
     if _plan_in(work) == plan.as_dict():
         # Files that were being written when it was interrupted.
@@ -128,7 +145,7 @@ def _begin(work: Path, plan: Plan, first: Sample) -> None:
         return
     for path in work.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    _check_room(work, plan, first)
+    _check_room(work, plan, n_bytes)
     write_json(work / PLAN_FILE, plan.as_dict())
 
 
@@ -142,8 +159,8 @@ def _plan_in(work: Path) -> object:
     return None
 
 
-def _check_room(work: Path, plan: Plan, first: Sample) -> None:
-    needed = first.array.size * 2 * plan.n_records + _MARGIN_BYTES
+def _check_room(work: Path, plan: Plan, n_bytes: int) -> None:
+    needed = n_bytes * plan.n_records + _MARGIN_BYTES
     free = shutil.disk_usage(work).free
     if free < needed:
         raise OutputError(

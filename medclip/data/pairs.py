@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 
 from medclip.core.batch import Batch
-from medclip.core.errors import DatasetError, SignalError
-from medclip.core.input_spec import InputSpec
+from medclip.core.errors import DatasetError, SignalError, StoreError
+from medclip.core.input_spec import InputSpec, RestorableSpec
 from medclip.core.waveform_spec import WaveformSpec
 from medclip.data.store import PackedStore
 from medclip.data.texts import TextTable
@@ -44,7 +44,8 @@ class PairDataset:
         self.spec = spec
         self.texts = texts
         self._kept: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        self._n_kept_at_most = (keep_mb << 20) // (4 * int(np.prod(spec.shape)))
+        # float32 values, and a byte of mask for each place.
+        self._n_kept_at_most = (keep_mb << 20) // int(4 * np.prod(spec.shape) + np.prod(spec.shape[1:]))
 
     def __len__(self) -> int:
         return len(self.records)
@@ -91,14 +92,20 @@ def prepared_batch(store: PackedStore, records: np.ndarray, spec: InputSpec) -> 
 
     Raises:
         SignalError: A record does not meet the specification; ``usable_records`` finds these beforehand.
+        StoreError: The store holds inputs that were prepared by another specification.
     """
+    if store.input_spec is not None and len(records):
+        return _packed_inputs(store, records, spec)
     if not isinstance(spec, WaveformSpec) or spec.modality != store.modality or len(records) == 0:
-        batch = spec.prepare_batch([store[int(record)] for record in records])
+        batch = spec.prepare_batch(store[int(record)] for record in records)
         return batch.values, batch.mask
     groups = store.read(records)
     parts = [
         spec.prepare_arrays(
-            group.values, group.layout.sampling_rate_hz, group.layout.channel_names, has_missing=group.has_missing
+            group.values,
+            group.layout.sampling_rate_hz or 0.0,
+            group.layout.channel_names or (),
+            has_missing=group.has_missing,
         )
         for group in groups
     ]
@@ -108,32 +115,41 @@ def prepared_batch(store: PackedStore, records: np.ndarray, spec: InputSpec) -> 
     return np.concatenate([part.values for part in parts])[order], np.concatenate([part.mask for part in parts])[order]
 
 
+def _packed_inputs(store: PackedStore, records: np.ndarray, spec: InputSpec) -> tuple[np.ndarray, np.ndarray]:
+    if store.input_spec != spec.to_dict():
+        raise StoreError(
+            f"the inputs in {store.folder} were prepared by another input specification",
+            action="pack the data set again, or train with the specification in its store.json",
+        )
+    (group,) = store.read(records)
+    mask = np.isfinite(group.values[:, 0])
+    if group.has_missing and group.padding is not None:
+        for values, seen, padding in zip(group.values, mask, group.padding, strict=True):
+            values[:, ~seen] = padding
+    return group.values, mask
+
+
 def usable_records(store: PackedStore, records: np.ndarray, spec: InputSpec) -> np.ndarray:
     """Return the records that meet the specification, and log how many do not and why.
 
-    One record speaks for all of its layout; those with missing values are tried one by one.
+    One waveform speaks for all of its layout; those with missing values are tried one by one. Of an image the store
+    knows enough without reading it.
 
     Raises:
         DatasetError: None does.
     """
-    refusals: dict[int, str | None] = {}
-    reasons: Counter[str] = Counter()
+    refusals = _Refusals(store, spec)
+    reasons: Counter[str] = Counter(entry["reason"] for entry in store.description["refused"])
     usable = []
-    for record, layout, has_missing in zip(
-        records.tolist(), store.layout_of[records].tolist(), store.has_missing[records].tolist(), strict=True
-    ):
-        if has_missing:
-            reason = _refusal(store, record, spec)
-        else:
-            if layout not in refusals:
-                refusals[layout] = _refusal(store, record, spec)
-            reason = refusals[layout]
+    for record in records.tolist():
+        reason = refusals.reason(record)
         if reason is None:
             usable.append(record)
         else:
             reasons[reason] += 1
+    n_all = len(records) + len(store.description["refused"])
     for reason, count in reasons.items():
-        _log.warning("%d of %d records of %s left out: %s", count, len(records), store.name, reason)
+        _log.warning("%d of %d records of %s left out: %s", count, n_all, store.name, reason)
     if not usable:
         raise DatasetError(
             f"no record of {store.name} meets the input specification",
@@ -143,9 +159,32 @@ def usable_records(store: PackedStore, records: np.ndarray, spec: InputSpec) -> 
     return np.array(usable, np.int64)
 
 
-def _refusal(store: PackedStore, record: int, spec: InputSpec) -> str | None:
+class _Refusals:
+    """Why a specification refuses the records of a store, with as few of them read as possible."""
+
+    def __init__(self, store: PackedStore, spec: InputSpec) -> None:
+        self._store = store
+        self._spec = spec
+        self._of_layout: dict[int, str | None] = {}
+
+    def reason(self, record: int) -> str | None:
+        store, spec = self._store, self._spec
+        if store.input_spec is not None:
+            return None
+        layout = int(store.layout_of[record])
+        if store.layouts[layout].shape is None and isinstance(spec, RestorableSpec):
+            sample, values = store.without_pixels(record)
+            return _refusal(lambda: spec.check(sample, values))
+        if store.has_missing[record]:
+            return _refusal(lambda: spec.prepare(store[record]))
+        if layout not in self._of_layout:
+            self._of_layout[layout] = _refusal(lambda: spec.prepare(store[record]))
+        return self._of_layout[layout]
+
+
+def _refusal(attempt: Callable[[], object]) -> str | None:
     try:
-        spec.prepare(store[record])
+        attempt()
     except SignalError as error:
         return str(error)
     return None

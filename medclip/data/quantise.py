@@ -6,7 +6,7 @@ import numpy as np
 
 from medclip.core.errors import StoreError
 
-__all__ = ["MISSING", "dequantise", "quantise"]
+__all__ = ["MISSING", "dequantise", "dequantise_image", "quantise", "quantise_image"]
 
 MISSING = np.int16(-32768)
 """Stands for NaN and infinity."""
@@ -84,6 +84,67 @@ def dequantise(
     # Two passes over what fits the processor's cache are faster than a division that converts as it goes.
     np.copyto(values, stored)
     np.divide(values, gain[..., None] if gain.ndim else gain, out=values)
+    if has_missing:
+        values[stored == MISSING] = np.nan
+    return values
+
+
+def quantise_image(values: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """Turn a float32 image of any shape into int16, with one gain and one shift.
+
+    Whole numbers, as Hounsfield units mostly are, come back equal. An image in [0, 1] is stored in steps of 1/65535,
+    so that one that was recorded with 8 or 16 bits comes back equal; with missing values in steps of 1/65534. Any
+    other gets 65,534 steps from its smallest to its largest value, or as many as float32 tells apart.
+
+    Returns:
+        ``(stored, gain, shift)`` with ``(stored + shift) / gain`` equal or close to ``values``. Missing values are
+        ``MISSING``, which without missing values is a value like any other.
+
+    >>> stored, gain, shift = quantise_image(np.array([[-1024.0, 3071.0]], np.float32))
+    >>> stored.tolist(), gain, shift
+    ([[-1024, 3071]], 1.0, 0.0)
+    """
+    known = np.isfinite(values)
+    all_known = bool(known.all())
+    filled = values if all_known else np.where(known, values, values[known].min() if known.any() else np.float32(0))
+    gain, shift = _image_scale(filled, all_known=all_known)
+    counts = np.rint(filled.astype(np.float64) * gain) - shift
+    stored = counts.clip(-_LARGEST - all_known, _LARGEST).astype(np.int16)
+    if not all_known:
+        stored[~known] = MISSING
+    return stored, gain, shift
+
+
+def _image_scale(values: np.ndarray, *, all_known: bool) -> tuple[float, float]:
+    low, high = float(values.min(initial=np.inf)), float(values.max(initial=-np.inf))
+    if not values.size or (low >= -_LARGEST and high <= _LARGEST and np.array_equal(np.rint(values), values)):
+        return 1.0, 0.0
+    if low >= 0.0 and high <= 1.0:
+        return (65535.0, 32768.0) if all_known else (65534.0, 32767.0)
+    # A float32 tells 2^24 steps apart below its largest value.
+    most = 2.0**24 / max(abs(low), abs(high))
+    gain = float(np.float32(min(2 * _LARGEST / (high - low) if high > low else most, most, _LARGEST_GAIN)))
+    return gain, float(np.rint(low * gain) + _LARGEST)
+
+
+def dequantise_image(
+    stored: np.ndarray, gain: float, shift: float, *, has_missing: bool = True, out: np.ndarray | None = None
+) -> np.ndarray:
+    """Turn what ``quantise_image`` returned back into float32.
+
+    Args:
+        stored: int16.
+        gain: Steps per unit.
+        shift: Added to what is stored.
+        has_missing: False if nothing was missing, so that ``MISSING`` is a value.
+        out: float32 in the shape of ``stored`` to write into, rather than a new array.
+    """
+    values = np.empty(stored.shape, np.float32) if out is None else out
+    np.copyto(values, stored)
+    if shift:
+        values += np.float32(shift)
+    if gain != 1.0:
+        values /= np.float32(gain)
     if has_missing:
         values[stored == MISSING] = np.nan
     return values

@@ -5,7 +5,7 @@ A store is a folder::
     store.json             what it holds, how, and the sha256 of every other file; written last
     index.parquet          one row per record: ids, fold, report, attributes
     labels/NAME.parquet    one column per code of a label set
-    shard-00000.arrow      signals as int16 with one gain per channel, a few hundred records each
+    shard-00000.arrow      signals as int16 with their gains, up to a few hundred records each
 
 ``medclip.data.pack`` writes it. The operating system keeps the pages that are used; nothing is copied per process.
 """
@@ -14,10 +14,7 @@ from __future__ import annotations
 
 import bisect
 import functools
-import hashlib
 import itertools
-import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,13 +24,25 @@ import numpy as np
 
 from medclip.core.dataset import LabelTable, RecordInfo
 from medclip.core.errors import LabelError, StoreError
-from medclip.core.files import read_json, sha256_of_file
+from medclip.core.files import sha256_of_file
 from medclip.core.sample import Sample
+from medclip.data._description import (
+    PACK_AGAIN,
+    SCHEMA_VERSION,
+    SEAL,
+    STORE_FILE,
+    description_sha256,
+    layout_of,
+    read_description,
+    unfinished_folder,
+)
 from medclip.data._shard import Layout, Shard
 from medclip.data._store_index import StoredRecords, read_table
 
 if TYPE_CHECKING:
     import pyarrow
+
+    from medclip.core.image_steps import ValueRange
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -46,13 +55,6 @@ __all__ = [
     "unfinished_folder",
 ]
 
-SCHEMA_VERSION = 2
-STORE_FILE = "store.json"
-SEAL = "sha256_of_the_rest"
-"""Entry of ``store.json`` with the checksum of all its other entries."""
-
-_AGAIN = "remove the folder and pack the data set again"
-
 
 @dataclass(frozen=True, eq=False)
 class StoredArrays:
@@ -60,15 +62,18 @@ class StoredArrays:
 
     Args:
         positions: Where each record stood in the request.
-        values: ``(n_records, n_channels, n_samples)``; the caller may overwrite it.
+        values: ``(n_records, n_channels, n_samples)``; the caller may overwrite it. Of prepared inputs
+            ``(n_records, *shape)`` with NaN where they are masked.
         layout: Their layout.
         has_missing: Whether any value is NaN.
+        padding: ``(n_records,)`` what stands where a prepared input is masked; None for recordings.
     """
 
     positions: np.ndarray
     values: np.ndarray
     layout: Layout
     has_missing: bool
+    padding: np.ndarray | None = None
 
 
 class PackedStore:
@@ -85,11 +90,11 @@ class PackedStore:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        self.description = _read_description(self.folder)
+        self.description = read_description(self.folder)
         try:
             self._read_fields()
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise StoreError(f"{self.folder / STORE_FILE} is damaged", action=_AGAIN) from error
+            raise StoreError(f"{self.folder / STORE_FILE} is damaged", action=PACK_AGAIN) from error
         self._shards: dict[int, Shard] = {}
 
     def _read_fields(self) -> None:
@@ -97,10 +102,8 @@ class PackedStore:
         self.modality = str(self.description["modality"])
         self.version = str(self.description["version"])
         self.label_sets: tuple[str, ...] = tuple(self.description["label_sets"])
-        self.layouts = tuple(
-            Layout(_shape(entry["shape"]), float(entry["sampling_rate_hz"]), tuple(entry["channel_names"]))
-            for entry in self.description["layouts"]
-        )
+        self.layouts = tuple(layout_of(entry) for entry in self.description["layouts"])
+        self.input_spec: dict[str, Any] | None = self.description["input_spec"]
         self._files = [
             (str(entry["file"]), [int(layout) for layout in entry["layouts"]], int(entry["n_records"]))
             for entry in self.description["shards"]
@@ -163,11 +166,19 @@ class PackedStore:
         return LabelTable(tuple(table.column_names), np.stack(columns, axis=1).astype(np.float32, copy=False))
 
     def __getitem__(self, index: int) -> Sample:
-        """Read one record."""
+        """Read one record.
+
+        Raises:
+            StoreError: The store holds prepared inputs, which are no recordings any more.
+        """
+        if self.input_spec is not None:
+            raise StoreError(
+                f"{self.folder} holds inputs that were prepared for training, not recordings",
+                action="open the data set itself, or pack it as it is",
+            )
         position = range(self._length)[index]
         shard, row = self._find(position)
-        layout = self.layouts[shard.layout[row]]
-        values = np.empty(layout.shape, np.float32)
+        values = np.empty(self._shape(shard, row), np.float32)
         shard.read_into(row, values)
         info = self.records[position]
         return Sample(
@@ -175,25 +186,44 @@ class PackedStore:
             array=values,
             record_id=info.record_id,
             patient_id=info.patient_id,
-            sampling_rate_hz=layout.sampling_rate_hz,
-            channel_names=layout.channel_names,
             report=info.report,
             attributes=info.attributes,
             source=self.name,
+            **self._described(shard, row),
         )
+
+    def without_pixels(self, index: int) -> tuple[Sample, ValueRange]:
+        """Describe one image: a sample whose array has its shape and nothing in it, and what its values are."""
+        shard, row = self._find(index)
+        if shard.images is None:
+            raise StoreError(f"{self.folder} holds no images")
+        empty = np.broadcast_to(np.float32(0), self._shape(shard, row))
+        return Sample(self.modality, empty, "", **self._described(shard, row)), shard.images.values(row)
+
+    def _shape(self, shard: Shard, row: int) -> tuple[int, ...]:
+        shape = self.layouts[shard.layout[row]].shape
+        if shape is None and shard.images is not None:
+            return shard.images.shapes[row]
+        return shape or ()
+
+    def _described(self, shard: Shard, row: int) -> dict[str, Any]:
+        if shard.images is not None:
+            return shard.images.geometry(row)
+        layout = self.layouts[shard.layout[row]]
+        return {"sampling_rate_hz": layout.sampling_rate_hz, "channel_names": layout.channel_names}
 
     def __iter__(self) -> Iterator[Sample]:
         return (self[index] for index in range(len(self)))
 
     def read(self, indices: Sequence[int] | np.ndarray) -> list[StoredArrays]:
-        """Read records by number, grouped by layout; much faster than one by one.
+        """Read records by number, grouped by layout; much faster than one by one. Images are read one by one.
 
         Args:
             indices: Numbers from 0; they may repeat and come in any order.
 
         Raises:
             IndexError: There is no record of such a number.
-            StoreError: A file is missing or damaged.
+            StoreError: A file is missing or damaged, or the records are images, each of its own shape.
         """
         wanted = np.asarray(indices, dtype=np.int64).tolist()
         if wanted and not (min(wanted) >= 0 and max(wanted) < self._length):
@@ -208,11 +238,16 @@ class PackedStore:
         ]
 
     def _read_group(self, layout: Layout, positions: list[int], found: list[tuple[Shard, int]]) -> StoredArrays:
+        if layout.shape is None:
+            raise StoreError(f"{self.folder} holds images", action="read them one by one")
         values = np.empty((len(found), *layout.shape), np.float32)
         for (shard, row), out in zip(found, values, strict=True):
             shard.read_into(row, out)
         has_missing = any(shard.has_missing[row] for shard, row in found)
-        return StoredArrays(np.array(positions, np.int64), values, layout, has_missing)
+        padding = [shard.images.padding[row] for shard, row in found if shard.images is not None]
+        return StoredArrays(
+            np.array(positions, np.int64), values, layout, has_missing, np.array(padding) if padding else None
+        )
 
     def _find(self, position: int) -> tuple[Shard, int]:
         number = bisect.bisect_right(self._starts, position) - 1
@@ -236,55 +271,15 @@ class PackedStore:
             try:
                 found = sha256_of_file(path)
             except OSError as error:
-                raise StoreError(f"{path} cannot be read ({error.strerror})", action=_AGAIN) from error
+                raise StoreError(f"{path} cannot be read ({error.strerror})", action=PACK_AGAIN) from error
             if found != expected:
                 raise StoreError(
                     f"{path} has changed since it was packed",
                     received=f"sha256 {found[:16]}...",
                     allowed=f"{expected[:16]}...",
-                    action=_AGAIN,
+                    action=PACK_AGAIN,
                 )
 
     def digest(self) -> str:
         """Identify the content: equal digests mean equal signals, rates, channels, reports and labels."""
         return str(self.description[SEAL])
-
-
-def unfinished_folder(folder: Path) -> Path:
-    """Return where a store lies until nothing is missing from it: beside its own folder."""
-    whole = Path(os.path.abspath(folder))
-    return whole.parent / f".{whole.name}.unfinished"
-
-
-def description_sha256(description: Mapping[str, Any]) -> str:
-    """Return the checksum of all entries of ``store.json`` but ``SEAL``."""
-    entries = {name: value for name, value in description.items() if name != SEAL}
-    return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()
-
-
-def _shape(shape: Sequence[int]) -> tuple[int, int]:
-    n_channels, n_samples = shape
-    return int(n_channels), int(n_samples)
-
-
-def _read_description(folder: Path) -> dict[str, Any]:
-    path = folder / STORE_FILE
-    if not path.is_file():
-        is_unfinished = unfinished_folder(folder).is_dir()
-        action = "run the same medclip data pack again to continue" if is_unfinished else "check the path"
-        raise StoreError(f"{folder} holds no packed store", action=action)
-    try:
-        description: dict[str, Any] = dict(read_json(path))
-        version = description["schema_version"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{path} is damaged or cannot be read", action=_AGAIN) from error
-    if version != SCHEMA_VERSION:
-        raise StoreError(
-            f"{folder} was packed by another version of medclip",
-            received=f"schema {version}",
-            allowed=f"schema {SCHEMA_VERSION}",
-            action=_AGAIN,
-        )
-    if description.get(SEAL) != description_sha256(description):
-        raise StoreError(f"{path} has changed since it was written", action=_AGAIN)
-    return description

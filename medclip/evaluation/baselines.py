@@ -21,10 +21,10 @@ _BATCH_SIZE = 64
 
 
 def prepared_records(dataset: Dataset, records: Sequence[int], spec: InputSpec) -> tuple[Tensor, Tensor]:
-    """Read and prepare records once; returns values ``(N, ...)`` and masks ``(N, n_samples)``."""
+    """Read and prepare records once; returns values ``(N, ...)`` and masks ``(N, *spatial)``."""
     values, masks = [], []
     for start in range(0, len(records), _BATCH_SIZE):
-        batch = spec.prepare_batch([dataset[record] for record in records[start : start + _BATCH_SIZE]])
+        batch = spec.prepare_batch(dataset[record] for record in records[start : start + _BATCH_SIZE])
         values.append(torch.from_numpy(batch.values))
         masks.append(torch.from_numpy(batch.mask))
     return torch.cat(values), torch.cat(masks)

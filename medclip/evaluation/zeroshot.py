@@ -8,7 +8,8 @@ import numpy as np
 
 from medclip.core.dataset import Dataset
 from medclip.core.errors import ConfigError, DatasetError, FormatError, SignalError
-from medclip.core.input_spec import InputSpec, PreparedBatch
+from medclip.core.image_steps import ValueRange
+from medclip.core.input_spec import InputSpec, PreparedBatch, RestorableSpec
 from medclip.core.label_set import LabelSet
 from medclip.core.sample import Sample
 from medclip.evaluation.evaluate import Evaluation, evaluate_scores
@@ -215,16 +216,19 @@ class _Reader:
 
     def batches(self, records: Sequence[int]) -> Iterator[PreparedBatch]:
         for start in range(0, len(records), _BATCH_SIZE):
-            samples = [sample for record in records[start : start + _BATCH_SIZE] for sample in self._usable(record)]
-            if samples:
-                yield self._spec.prepare_batch(samples)
+            members = records[start : start + _BATCH_SIZE]
+            batch = self._spec.prepare_batch(sample for record in members for sample in self._usable(record))
+            if len(batch.values):
+                yield batch
         if not self.kept:
             raise DatasetError(f"no record of {self._dataset.name} can be used", action="check the files")
 
     def _usable(self, record: int) -> Iterator[Sample]:
         try:
             sample = self._dataset[record]
-            if self._skip:
+            if self._skip and isinstance(self._spec, RestorableSpec):
+                self._spec.check(sample, ValueRange.of(sample.array))
+            elif self._skip:
                 self._spec.prepare(sample)
         except (FormatError, SignalError):
             if not self._skip:

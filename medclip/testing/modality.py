@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 
-from medclip.core.input_spec import InputSpec, input_spec_from_dict
+from medclip.core.input_spec import InputSpec, PreparedInput, RestorableSpec, input_spec_from_dict
 from medclip.core.label_set import LabelSet
 from medclip.core.modality import Modality, QualityIssue
 from medclip.core.sample import Sample
@@ -16,6 +16,7 @@ from medclip.testing.format import check_format
 
 __all__ = ["check_modality"]
 
+_LEAST_AGREEMENT = 0.5
 _SEVERITIES = ("note", "warning", "unusable")
 
 
@@ -92,10 +93,36 @@ def _check_sample(modality: Modality, sample: Sample) -> None:
     spec = modality.default_input_spec()
     prepared = spec.prepare(sample)
     require(prepared.values.shape == spec.shape, f"prepared {name} has shape {prepared.values.shape}, not {spec.shape}")
+    shape = spec.shape[1:]
+    require(prepared.mask.shape == shape, f"the mask of prepared {name} has shape {prepared.mask.shape}, not {shape}")
+    require(prepared.mask.dtype == np.bool_, f"the mask of prepared {name} is {prepared.mask.dtype}, not bool")
+    require(prepared.mask.any(), f"nothing of a prepared {name} is seen")
     require(prepared.values.dtype == np.float32, f"prepared {name} is {prepared.values.dtype}, not float32")
     require(np.isfinite(prepared.values).all(), f"prepared {name} holds missing values")
     batch = spec.prepare_batch([sample, sample])
     require(
         np.array_equal(batch.values[1], prepared.values), f"a batch of {name} is prepared otherwise than one record"
     )
+    if isinstance(spec, RestorableSpec):
+        _check_way_back(spec, sample, prepared)
     require(np.array_equal(before, sample.array, equal_nan=True), f"{name} changes a recording that it looks at")
+
+
+def _check_way_back(spec: RestorableSpec, sample: Sample, prepared: PreparedInput) -> None:
+    """What a model finds must be shown where it is: not mirrored, not turned, and nowhere the model did not look."""
+    name, values = spec.modality, prepared.values[0]
+    restored = spec.restore(values, sample)
+    shape = sample.array.shape
+    require(restored.shape == shape, f"restore of {name} gives shape {restored.shape}, not that of the sample, {shape}")
+    require(restored.dtype == np.float32, f"restore of {name} gives {restored.dtype}, not float32")
+    one = spec.restore(np.ones([1] * values.ndim, np.float32), sample)
+    seen = np.isfinite(one)
+    require(seen.any() and (one[seen] == 1).all(), f"restore of {name} changes the value of a single cell")
+    require(np.array_equal(seen, np.isfinite(restored)), f"restore of {name} sees more or less on another grid")
+    low, high = restored[seen].min(), restored[seen].max()
+    require(values.min() <= low + 1e-4 and high <= values.max() + 1e-4, f"restore of {name} makes values up")
+    # Whatever the window and the scaling, what was bright comes back bright in its own place.
+    own, back = sample.array[seen], restored[seen]
+    if own.std() > 0 and back.std() > 0:
+        agreement = float(np.corrcoef(own, back)[0, 1])
+        require(agreement > _LEAST_AGREEMENT, f"restore of {name} puts the image elsewhere: they agree {agreement:.2f}")

@@ -21,7 +21,7 @@ from medclip.encoders.projection import Projection
 from medclip.encoders.text import TextRecipe
 from medclip.objectives.batch import EncodedBatch, Needs, Objective
 from medclip.objectives.temperature import Scale
-from medclip.training.augment import WaveformAugmentation
+from medclip.training.augment import Augmentation
 from medclip.training.optim import OptimizerSettings
 from medclip.training.text_bank import TextBank
 
@@ -61,7 +61,7 @@ class ContrastiveModule(L.LightningModule):
         weights: dict[str, float] | None = None,
         embedding_dim: int = 256,
         text_projection: Literal["none", "linear", "gelu", "batch_norm"] = "linear",
-        augmentation: dict[str, WaveformAugmentation] | None = None,
+        augmentation: dict[str, Augmentation] | None = None,
         optimizer: OptimizerSettings | None = None,
         autocast: Literal["auto", "off"] = "auto",
         cache_text: bool = True,
@@ -132,13 +132,8 @@ class ContrastiveModule(L.LightningModule):
             raise ConfigError(
                 "the data's modality has no tower", received=data.spec.modality, allowed=list(self.tower_recipes)
             )
-        for name, augmentation in self.augmentation.items():
-            rate = getattr(data.spec, "sampling_rate_hz", None)
-            if name == data.spec.modality and rate is not None and rate != augmentation.sampling_rate_hz:
-                raise ConfigError(
-                    "augmentation and input specification state different rates",
-                    received=f"{augmentation.sampling_rate_hz} Hz and {rate} Hz",
-                )
+        if data.spec.modality in self.augmentation:
+            cast(Augmentation, self.augmentation[data.spec.modality]).check(data.spec)
 
     def configure_optimizers(self) -> Any:
         """AdamW with the schedule of the recipe, stepped every batch."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from medclip.core.input_spec import RestorableSpec, input_spec_from_dict
 from medclip.core.sample import Sample
 from medclip.core.volume_spec import VolumeSpec
 
+DATA = Path(os.environ.get("MEDCLIP_TEST_DATA", "unset"))
 SPEC = VolumeSpec("demo", (20, 24, 28), (2.0, 1.5, 1.5))
 HEAD, BACK, LEFT = (0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0)
 FEET, FRONT, RIGHT = (0.0, 0.0, -1.0), (0.0, -1.0, 0.0), (-1.0, 0.0, 0.0)
@@ -97,6 +100,22 @@ def test_the_geometry_is_that_of_simpleitk(
     assert 0.2 < prepared.mask.mean() <= 1.0
     difference = (hounsfield(prepared.values[0], spec) - np.clip(expected, -1000, 1000))[prepared.mask]
     assert np.abs(difference).max() < 0.02
+
+
+@pytest.mark.parametrize("name", ["elastix/3DCT_lung.mha", "totalsegmentator/aorta_ct_cropped.nii.gz"])
+@pytest.mark.skipif(not (DATA / "ct").is_dir(), reason="MEDCLIP_TEST_DATA is not set")
+def test_a_real_volume_has_the_geometry_of_simpleitk(name: str) -> None:
+    picture = sitk.ReadImage(str(DATA / "ct" / name))
+    axes = np.reshape(picture.GetDirection(), (3, 3)).T[::-1]
+    array = sitk.GetArrayFromImage(picture).astype(np.float32)
+    described = {"spacing_mm": picture.GetSpacing()[::-1], "origin_mm": picture.GetOrigin()}
+    sample = Sample("demo", array, "r", direction=tuple(axes.ravel().tolist()), **described)
+    spec = VolumeSpec("demo", (60, 70, 80), (1.3, 1.2, 1.1))
+    prepared = spec.prepare(sample)
+    expected = resampled_by_simpleitk(sample, spec, np.array((HEAD, BACK, LEFT)))
+    np.testing.assert_array_equal(prepared.mask, np.isfinite(expected))
+    difference = hounsfield(prepared.values[0], spec) - np.clip(expected, -1000, 1000)
+    assert np.abs(difference[prepared.mask]).max() < 0.1
 
 
 def test_one_patient_scanned_in_any_orientation_looks_the_same() -> None:

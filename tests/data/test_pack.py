@@ -278,7 +278,7 @@ def test_data_sets_that_cannot_be_packed(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="record r0 is empty"):
         pack(dataclasses.replace(dataset, samples=[empty, *dataset.samples[1:]]), tmp_path / "store")
     image = dataset.samples[0].replace(sampling_rate_hz=None, channel_names=None)
-    with pytest.raises(StoreError, match="only waveforms"):
+    with pytest.raises(StoreError, match="a data set holds waveforms and images"):
         pack(dataclasses.replace(dataset, samples=[image, *dataset.samples[1:]]), tmp_path / "store")
     assert list(tmp_path.iterdir()) == []
 

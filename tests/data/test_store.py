@@ -238,11 +238,11 @@ def test_an_edited_description_is_refused(copy: Path, entry: str, value: object)
 def test_no_other_version_is_read(copy: Path) -> None:
     path = copy / "store.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": 1}))
-    with pytest.raises(StoreError, match="packed by another version of medclip: received schema 1; allowed: schema 2"):
+    with pytest.raises(StoreError, match="packed by another version of medclip: received schema 1; allowed: schema 3"):
         PackedStore(copy)
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"null", b"\xff\xfe", b'{"schema_version": 2}', b"[" * 5000])
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"null", b"\xff\xfe", b'{"schema_version": 3}', b"[" * 5000])
 def test_no_description(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "store.json").write_bytes(content)
     with pytest.raises(StoreError, match=r"store\.json (is damaged|has changed)"):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from medclip.core.errors import ConfigError
+from medclip.core.input_spec import InputSpec
+from medclip.training.augment.augmentation import Augmentation, check_kind
 
 __all__ = ["WaveformAugmentation"]
 
 
-class WaveformAugmentation(nn.Module):
+class WaveformAugmentation(Augmentation):
     """Shift, scale, noise, wander and missing channels, drawn anew for every recording of a batch.
 
     Args:
@@ -45,6 +47,16 @@ class WaveformAugmentation(nn.Module):
         self.noise = noise
         self.wander = wander
         self.mask_channels = mask_channels
+
+    def check(self, spec: InputSpec) -> None:
+        """Check that the specification is one of waveforms, at the same rate; raise ``ConfigError`` if not."""
+        check_kind(self, spec, "waveform")
+        rate = getattr(spec, "sampling_rate_hz", self.sampling_rate_hz)
+        if rate != self.sampling_rate_hz:
+            raise ConfigError(
+                "augmentation and input specification state different rates",
+                received=f"{self.sampling_rate_hz} Hz and {rate} Hz",
+            )
 
     @torch.no_grad()
     def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
