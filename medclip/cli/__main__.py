@@ -21,6 +21,7 @@ _COMMANDS = {
     "test": ("medclip.cli.recipe", "compute the test losses of a checkpoint"),
     "predict": ("medclip.cli.recipe", "write the embeddings of a data set"),
     "data": ("medclip.cli.data", "list, download, pack and verify data sets"),
+    "reports": ("medclip.cli.reports", "read findings off reports, as weak labels"),
     "knowledge": ("medclip.cli.knowledge", "store and search what is known about findings"),
     "prompts": ("medclip.cli.prompts", "build, check and show the sentences that describe findings"),
     "bundle": ("medclip.cli.bundle", "inspect and verify a bundle"),

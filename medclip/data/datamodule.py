@@ -48,6 +48,8 @@ class PairDataModule(L.LightningDataModule):
         reports: What makes the reports readable.
         near_duplicates: Whether reports that differ only in the order of statements count as equal.
         implied_statements: Whether the simpler statements that follow from a statement are trained on as well.
+        statements_per_epoch: At most so many statements of a report are trained on in an epoch, drawn anew for each;
+            None takes all. Validation always takes all.
         train_folds: Folds to train on; None takes all that are neither for validation nor for test.
         val_folds: Folds to validate on. Empty sets ``validation_share`` of the training patients aside instead.
         test_folds: Folds for ``medclip test``.
@@ -75,6 +77,7 @@ class PairDataModule(L.LightningDataModule):
         reports: ReportPipeline | None = None,
         near_duplicates: bool = True,
         implied_statements: bool = True,
+        statements_per_epoch: int | None = None,
         train_folds: Sequence[int | str] | None = None,
         val_folds: Sequence[int | str] = (),
         test_folds: Sequence[int | str] = (),
@@ -90,6 +93,10 @@ class PairDataModule(L.LightningDataModule):
             raise ConfigError("contrastive training needs batches of at least 2", received=batch_size)
         if not 0.0 <= validation_share < 1.0:
             raise ConfigError("validation_share is out of range", received=validation_share, allowed="0 up to below 1")
+        if statements_per_epoch is not None and statements_per_epoch < 1:
+            raise ConfigError(
+                "statements_per_epoch is out of range", received=statements_per_epoch, allowed="1 or more"
+            )
         for name, number in (("n_workers", n_workers), ("keep_in_memory_mb", keep_in_memory_mb), ("seed", seed)):
             if number < 0:
                 raise ConfigError(f"{name} is negative", received=number, allowed="0 or more")
@@ -101,6 +108,7 @@ class PairDataModule(L.LightningDataModule):
         self.reports = reports or ReportPipeline(translate_to=None, normalise=False)
         self.near_duplicates = near_duplicates
         self.implied_statements = implied_statements
+        self.statements_per_epoch = statements_per_epoch
         self.train_folds = None if train_folds is None else _texts(train_folds)
         self.val_folds = _texts(val_folds)
         self.test_folds = _texts(test_folds)
@@ -143,7 +151,15 @@ class PairDataModule(L.LightningDataModule):
         )
         self.store_digest = store.digest()
         for part, members in self._divide(store, usable_records(store, np.arange(len(store)), self.spec)).items():
-            self._parts[part] = PairDataset(store, members, self.spec, self.texts, keep_mb=self.keep_in_memory_mb)
+            self._parts[part] = PairDataset(
+                store,
+                members,
+                self.spec,
+                self.texts,
+                keep_mb=self.keep_in_memory_mb,
+                n_statements=self.statements_per_epoch if part == "train" else None,
+                seed=self.seed,
+            )
 
     def n_records(self) -> dict[str, int]:
         """Number of records of each part."""

@@ -95,6 +95,7 @@ class ResumableLoader:
         pin_memory: bool = False,
         n_batches_at_most: int | None = None,
     ) -> None:
+        self._dataset = dataset
         self._sampler = sampler
         self._remaining = _Remaining(sampler)
         self._n_batches = len(sampler) if n_batches_at_most is None else min(n_batches_at_most, len(sampler))
@@ -117,6 +118,8 @@ class ResumableLoader:
             self._n_delivered = 0
         self._continues = False
         self._remaining.n_skipped = self._n_delivered
+        # Worker processes are started anew for each pass and take it along.
+        self._dataset.epoch = self._sampler.epoch
         for batch in self._loader:
             if isinstance(batch, MedclipError):
                 raise batch

@@ -34,15 +34,29 @@ class PairDataset:
         texts: Reports of all records of ``store``.
         keep_mb: Prepared inputs are kept in memory up to this size, so that preparing that costs more than reading,
             such as resampling, is done once.
+        n_statements: At most so many statements of a report take part in an epoch, others in the next; all if None.
+        seed: Of the choice of statements, which follows from it, the epoch and the record alone.
     """
 
     def __init__(
-        self, store: PackedStore, records: np.ndarray, spec: InputSpec, texts: TextTable, *, keep_mb: int = 0
+        self,
+        store: PackedStore,
+        records: np.ndarray,
+        spec: InputSpec,
+        texts: TextTable,
+        *,
+        keep_mb: int = 0,
+        n_statements: int | None = None,
+        seed: int = 0,
     ) -> None:
         self.store = store
         self.records = records
         self.spec = spec
         self.texts = texts
+        self.n_statements = n_statements
+        self.seed = seed
+        self.epoch = 0
+        """Set by the loader before each pass."""
         self._kept: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         # float32 values, and a byte of mask for each place.
         self._n_kept_at_most = (keep_mb << 20) // int(4 * np.prod(spec.shape) + np.prod(spec.shape[1:]))
@@ -58,7 +72,7 @@ class PairDataset:
         records = self.records[np.asarray(indices, dtype=np.int64)]
         values, mask = self._prepared(records)
         modality = self.spec.modality
-        statements = [self.texts.statements_of(int(record)) for record in records]
+        statements = [self._statements_of(int(record)) for record in records]
         distinct = np.unique(np.concatenate(statements)) if statements else np.empty(0, np.int64)
         statement_of = np.zeros((len(records), len(distinct)), np.bool_)
         for row, own in enumerate(statements):
@@ -72,6 +86,14 @@ class PairDataset:
             statement_of=torch.from_numpy(statement_of),
             record_ids=tuple(self.store.record_ids[record] for record in records.tolist()),
         )
+
+    def _statements_of(self, record: int) -> np.ndarray:
+        """Rows of the statements of a record that take part in this epoch."""
+        rows = self.texts.statements_of(record)
+        if self.n_statements is None or len(rows) <= self.n_statements:
+            return rows
+        random = np.random.default_rng((self.seed, self.epoch, record))
+        return random.choice(rows, self.n_statements, replace=False)
 
     def _prepared(self, records: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if self._n_kept_at_most == 0:

@@ -96,7 +96,8 @@ def score_findings(
 
 def _f1(right: np.ndarray, wrong: np.ndarray, missed: np.ndarray) -> np.ndarray:
     total = 2 * right + wrong + missed
-    return np.divide(2 * right, total, out=np.full(total.shape, math.nan), where=total > 0)
+    f1: np.ndarray = np.divide(2 * right, total, out=np.full(total.shape, math.nan), where=total > 0)
+    return f1
 
 
 def _share(part: float, rest: float) -> float:

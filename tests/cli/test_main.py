@@ -13,7 +13,7 @@ import pytest
 from medclip.version import __version__
 
 TRAINING = ("fit", "validate", "test", "predict")
-COMMANDS = ("demo", "zeroshot", "evaluate", "baselines", *TRAINING, "data", "knowledge", "prompts", "bundle")
+COMMANDS = ("demo", "zeroshot", "evaluate", "baselines", *TRAINING, "data", "reports", "knowledge", "prompts", "bundle")
 ACTIONS = ("list", "labels", "info", "download", "pack", "verify", "reports")
 
 

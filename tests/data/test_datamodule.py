@@ -186,6 +186,7 @@ def test_a_store_is_made_once_in_the_cache(tmp_path: Path, monkeypatch: pytest.M
         ({"spec": {"rate": 100}}, "unknown field of the input specification: received rate"),
         ({"spec": {"duration_s": 100.0, "minimum_duration_s": 100.0}}, "no record of simulated meets the input"),
         ({"batch_size": 4096}, "fewer training records than one batch: received"),
+        ({"statements_per_epoch": 0}, "statements_per_epoch is out of range: received 0; allowed: 1 or more"),
     ],
 )
 def test_wrong_settings_are_one_clear_line(store: PackedStore, options: dict[str, object], message: str) -> None:
@@ -211,3 +212,62 @@ def test_a_data_set_that_cannot_be_opened(
     with pytest.raises(MedclipError):
         PairDataModule(name, **options).prepare_data()  # type: ignore[arg-type]
     assert list(tmp_path.rglob("*")) == []
+
+
+def drawn_statements(made: PairDataModule, n_epochs: int = 1) -> list[dict[str, frozenset[int]]]:
+    """Return for each epoch which statements of each record took part."""
+    found = []
+    loader = made.train_dataloader()
+    for _ in range(n_epochs):
+        epoch = {}
+        for batch in loader:
+            assert batch.statement_of is not None
+            assert batch.statement_ids is not None
+            for record, own in zip(batch.record_ids, batch.statement_of.numpy(), strict=True):
+                epoch[record] = frozenset(batch.statement_ids.numpy()[own].tolist())
+        found.append(epoch)
+    return found
+
+
+@pytest.mark.parametrize("n_workers", [0, 2])
+def test_statements_are_drawn_anew_each_epoch(store: PackedStore, n_workers: int) -> None:
+    options = {"val_folds": [9], "test_folds": [10], "n_workers": n_workers}
+    everything = module(store, **options)
+    rows = {store.record_ids[record]: everything.texts.statements_of(record) for record in range(len(store))}
+    assert max(map(len, rows.values())) > 3
+    n_epochs = 2 if n_workers else 6
+    epochs = drawn_statements(module(store, statements_per_epoch=2, **options), n_epochs)
+    for epoch in epochs:
+        for record, drawn in epoch.items():
+            assert len(drawn) == min(2, len(set(rows[record].tolist())))
+            assert drawn <= set(rows[record].tolist())
+    assert any(epochs[0][record] != epochs[1][record] for record in epochs[0].keys() & epochs[1].keys())
+    assert drawn_statements(module(store, statements_per_epoch=2, **options), n_epochs) == epochs
+    others = drawn_statements(module(store, statements_per_epoch=2, seed=5, **options), 1)[0]
+    both = others.keys() & epochs[0].keys()
+    assert any(others[record] != epochs[0][record] for record in both)
+
+
+def test_a_run_that_is_continued_draws_the_same_statements(store: PackedStore) -> None:
+    options = {"val_folds": [9], "test_folds": [10], "statements_per_epoch": 1}
+    whole = drawn_statements(module(store, **options), 2)
+    stopped = module(store, **options)
+    loader = stopped.train_dataloader()
+    for _ in loader:
+        pass
+    for number, _ in enumerate(loader):
+        if number == 1:
+            break
+    continued = module(store, **options)
+    continued.load_state_dict(stopped.state_dict())
+    rest = drawn_statements(continued)[0]
+    assert 0 < len(rest) < len(whole[1])
+    assert rest == {record: whole[1][record] for record in rest}
+
+
+def test_validation_takes_every_statement(store: PackedStore) -> None:
+    made = module(store, val_folds=[9], test_folds=[10], statements_per_epoch=1)
+    for batch in made.val_dataloader():  # type: ignore[union-attr]
+        assert batch.statement_of is not None
+        for record, own in zip(batch.record_ids, batch.statement_of.numpy(), strict=True):
+            assert own.sum() == len(set(made.texts.statements_of(list(store.record_ids).index(record)).tolist()))

@@ -7,8 +7,8 @@ A file holds ``[[mention]]`` tables with the keys
 - ``absent`` (optional): phrases that by themselves say that it is not there ("lungs are clear");
 - ``other`` (optional): phrases that mention something else; what of ``present`` lies inside one does not count
   ("subcutaneous emphysema");
-- ``unless`` (optional): phrases that show, in the same sentence, that something else is meant ("thyroid" for a nodule of
-  the lung).
+- ``unless`` (optional): phrases that show, in the same sentence, that something else is meant ("thyroid" for a nodule
+  of the lung).
 
 A phrase is words in lower case: ``nodul*`` stands for any ending, ``lung|pulmonary`` for either word, ``..`` for up to
 six words between two, and ``calcif* + coronary`` for two pieces in either order.
@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,20 +86,21 @@ def label_mentions(
         finding.code: _joined(
             [_named(finding.name)]
             if not finding.concept
-            else [_of_concept(id, knowledge, known) for id in _speaking(finding.concept, knowledge, labelled)]
+            else [
+                # That one kind is absent says nothing of the others.
+                mention if id == finding.concept else replace(mention, absent=())
+                for id in _speaking(finding.concept, knowledge, labelled)
+                for mention in [_of_concept(id, knowledge, known)]
+            ]
         )
         for finding in labels.findings
     }
 
 
 def _speaking(concept: str, knowledge: Knowledge, labelled: Collection[str]) -> list[str]:
-    """Return the concept and those of its kinds that no label lies between."""
-    kinds = [
-        id
-        for id in sorted(knowledge.descendants(concept))
-        if id not in labelled and not any(above in labelled for above in knowledge.ancestors(id) - {concept})
-    ]
-    return [concept, *kinds]
+    """Return the concept and those of its kinds that are not labelled themselves and have no label in between."""
+    below = knowledge.descendants(concept)
+    return [concept, *(id for id in sorted(below) if not (({id} | knowledge.ancestors(id)) & below & set(labelled)))]
 
 
 def _of_concept(id: str, knowledge: Knowledge, known: Mapping[str, Mention]) -> Mention:

@@ -47,7 +47,8 @@ CUES: dict[tuple[str, str], tuple[str, ...]] = {
     ("absent", "after"): _lines("""
         not
         is|are|was|were not
-        is|are|was|were not observed|detected|seen|identified|present|visualized|visible|noted|found|evident|demonstrated
+        is|are|was|were not observed|detected|seen|identified|present|visualized|visible|noted
+        is|are|was|were not found|evident|demonstrated
         could|can not be detected|seen|identified|observed|visualized
         is|are|was|were absent
         absent
@@ -62,6 +63,9 @@ CUES: dict[tuple[str, str], tuple[str, ...]] = {
         has|have been ruled out
         is|are|was|were negative
         is|are|was|were normal|unremarkable|natural
+        disappeared
+        completely|totally|fully regressed|resolved
+        is|are|has|have completely|totally regressed|resolved
         unremarkable
         within normal limits
         within the normal limits
@@ -95,6 +99,7 @@ CUES: dict[tuple[str, str], tuple[str, ...]] = {
         indeterminate for
         cannot|can't exclude
         can not exclude
+        cannot|can't definitely|entirely|completely exclude
         not exclude
         cannot rule out
         can not rule out
@@ -119,6 +124,10 @@ CUES: dict[tuple[str, str], tuple[str, ...]] = {
         unclear if|whether
         top differential
         risk of
+        correlate|correlation .. for|with
+        correlate|correlation .. as to
+        recommended .. for
+        if .. exists
         to exclude
     """),
     ("uncertain", "after"): _lines("""
@@ -139,6 +148,9 @@ CUES: dict[tuple[str, str], tuple[str, ...]] = {
         might be present
         could be present|considered
         should be considered
+        is|are|remains a|another|an|also consideration
+        would be a|another consideration
+        may|might not be demonstrated|seen|visible|excluded|detected|apparent
         may|might|could be seen
         suspected
         questionable
@@ -189,6 +201,9 @@ CUES: dict[tuple[str, str], tuple[str, ...]] = {
         no difference
         no significant difference was|is detected|observed
         no .. difference was|is detected|observed
+        not seen|present|observed|visible|identified on|in|at the previous|prior|earlier|old
+        was|were not seen|present|observed|visible|identified on|in|at the previous|prior|earlier|old
+        not present|seen previously
         not optimally evaluated
         not optimal
         not included
@@ -203,8 +218,7 @@ CUES: dict[tuple[str, str], tuple[str, ...]] = {
         no .. contrast material
     """),
 }
-"""``{(what is said, which side the mention lies on, as seen from the cue): phrases}``; "before" means that the cue stands
-before its mention."""
+"""``{(what is said, where the cue stands): phrases}``; "before" means before its mention."""
 
 STOPS = _lines("""
     but

@@ -58,8 +58,8 @@ class FindingExtractor:
 
     Args:
         wordings: Phrases by code of the finding.
-        normal: Codes that mean that there is nothing: present if none of ``wordings`` but ``neutral`` is present or
-            uncertain, otherwise absent.
+        normal: Codes that mean that there is nothing: absent if a finding that is not ``neutral`` is present or
+            uncertain, otherwise present; not mentioned in a report without text.
         neutral: Codes whose presence is no abnormality.
         sections: Names of the sections to read.
 
@@ -101,10 +101,11 @@ class FindingExtractor:
     def __call__(self, report: str) -> dict[str, Status | None]:
         """Return what a report says of each finding; None if it does not mention it."""
         said: dict[str, set[Status]] = {code: set() for code in self.codes}
-        for mention in self.mentions(report):
+        sentences = self._sentences(report)
+        for mention in self._mentions(sentences):
             said[mention.code].add(mention.status)
         found = {code: next((one for one in _STRONGEST if one in said[code]), None) for code in self.codes}
-        if self._normal:
+        if sentences:
             is_free = not any(
                 found[code] in ("present", "uncertain") for code in self.codes if code not in self._silent
             )
@@ -115,10 +116,15 @@ class FindingExtractor:
 
     def mentions(self, report: str) -> list[FoundMention]:
         """Return every mention of a finding in the order of the sentences."""
-        text = sections_of(report).select(self.sections)
+        return self._mentions(self._sentences(report))
+
+    def _sentences(self, report: str) -> list[str]:
+        return sentences_of(sections_of(report).select(self.sections))
+
+    def _mentions(self, sentences: list[str]) -> list[FoundMention]:
         return [
             FoundMention(code, status, number)
-            for number, sentence in enumerate(sentences_of(text))
+            for number, sentence in enumerate(sentences)
             for code, status in self._in_sentence(sentence)
         ]
 

@@ -39,7 +39,7 @@ def status_of(sentence: str, phrase: str) -> Status:
     Raises:
         ValueError: The phrase is not in the sentence.
 
-    >>> [status_of(text, "effusion") for text in ("No effusion.", "Effusion may be present.", "Old effusion, resolved.")]
+    >>> [status_of(text, "effusion") for text in ("No effusion.", "Effusion may be present.", "Effusion resolved.")]
     ['absent', 'uncertain', 'absent']
     >>> status_of("No pneumothorax, but a small effusion is seen.", "effusion")
     'present'
@@ -109,10 +109,10 @@ def _is_shielded(mention: Hit[Any], between: tuple[str, ...], openers: list[Hit[
 
 
 def _longest(hits: list[Hit[_Cue]]) -> list[Hit[_Cue]]:
-    """Of cues that overlap keep the longest: "no change" hides the "no" in it."""
+    """Of cues that overlap keep the longest, "no change" rather than its "no"; one that looks both ways stays two."""
     kept: list[Hit[_Cue]] = []
     for hit in sorted(hits, key=lambda hit: (hit.start - hit.end, hit.start)):
-        if all(hit.end <= other.start or other.end <= hit.start for other in kept):
+        if all(hit.end <= o.start or o.end <= hit.start or hit[:2] == o[:2] for o in kept):
             kept.append(hit)
     return sorted(kept, key=lambda hit: hit.start)
 

@@ -18,6 +18,7 @@ __all__ = ["Hit", "PhraseIndex", "tokens_of"]
 
 _LARGEST_GAP = 6
 _LARGEST_DISTANCE = 12
+_LONGEST_BEGINNING = 40
 _MOST_WORDS_REMEMBERED = 200_000
 _TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?|\d+(?:[.,x]\d+)*|[,;:?()]|\.(?=\s|$)")
 _PUNCTUATION = frozenset(",;:?().")
@@ -106,7 +107,8 @@ class PhraseIndex(Generic[Value]):
         found = self._known.get(token)
         if found is None:
             plain = _american(token)
-            begun = (self._beginnings.get(plain[:length], ()) for length in range(1, len(plain) + 1))
+            lengths = range(1, 1 + min(len(plain), _LONGEST_BEGINNING))
+            begun = (self._beginnings.get(plain[:length], ()) for length in lengths)
             found = frozenset([*self._whole.get(plain, ()), *(word for words in begun for word in words)])
             if len(self._known) < _MOST_WORDS_REMEMBERED:
                 self._known[token] = found
@@ -156,9 +158,7 @@ def _end_of(steps: tuple[_Step, ...], start: int, words: list[frozenset[int]], t
         while place < len(words) and step.word not in words[place]:
             if tokens[place] not in _PUNCTUATION:
                 passed += 1
-            elif not step.gap or tokens[place] in ".;":
-                return None
-            if passed > step.gap:
+            if tokens[place] in _PUNCTUATION or passed > step.gap:
                 return None
             place += 1
         if place == len(words):

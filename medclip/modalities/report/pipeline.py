@@ -1,4 +1,5 @@
-"""From a raw report to the text that a text encoder reads: clean, translate, normalise.
+"""From a raw report to the text that a text encoder reads: clean, translate, normalise; or, for reports in prose, take
+the sentences of some sections.
 
 Every step can be switched off, and all fields are plain values, so that a recipe can write the pipeline down.
 """
@@ -16,7 +17,9 @@ from medclip.core.errors import InputError
 from medclip.modalities.report.cleaning import clean_report
 from medclip.modalities.report.coverage import CoverageReport, CoverageTally
 from medclip.modalities.report.language import LANGUAGES, UNDETERMINED, detect_language
+from medclip.modalities.report.narrative import statements_of
 from medclip.modalities.report.prose import split_statements
+from medclip.modalities.report.sections import SECTIONS
 from medclip.modalities.report.translate import GlossaryTranslator, Translation, as_text, load_translator
 
 __all__ = ["ProcessedReport", "ReportPipeline"]
@@ -56,10 +59,14 @@ class ReportPipeline:
             there.
         lower_case: Write everything in lower case. Translating and normalising always do.
         minimum_words: Reports whose final text has fewer words become "".
+        sections: Sections to take from reports in prose, such as ("findings", "impression"); their sentences are
+            the statements, each once. Empty for reports without sections. Marks of removed words ("XXXX", "___")
+            go with it.
+        remove_priors: Take out what a report says of earlier examinations (see `priors`); needs `sections`.
 
     Raises:
-        InputError: Translating or normalising is asked for without a glossary folder, or into another
-            language.
+        InputError: Translating or normalising is asked for without a glossary folder, into another language, or of
+            sections; or a section is unknown.
 
     >>> pipeline = ReportPipeline(translate_to=None, normalise=False)
     >>> pipeline("Sinus rhythm.  Normal axis. Edit: ABC 100")
@@ -74,8 +81,12 @@ class ReportPipeline:
     normalise: bool = True
     lower_case: bool = True
     minimum_words: int = 0
+    sections: tuple[str, ...] = ()
+    remove_priors: bool = False
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "sections", tuple(self.sections))
+        self._check_sections()
         if self.translate_to not in (None, _TARGET):
             raise InputError("cannot translate into this language", received=self.translate_to, allowed="en, or None")
         if self.glossary_dir is None and (self.translate_to or self.normalise):
@@ -86,6 +97,18 @@ class ReportPipeline:
         if self.minimum_words < 0:
             raise InputError("minimum_words is negative", received=self.minimum_words, allowed="0 or more")
 
+    def _check_sections(self) -> None:
+        unknown = sorted(set(self.sections) - set(SECTIONS))
+        if unknown:
+            raise InputError("unknown section of a report", received=unknown, allowed=SECTIONS)
+        if self.sections and (self.translate_to or self.normalise):
+            raise InputError(
+                "sections of a report can be neither translated nor normalised",
+                action="set translate_to to None and normalise to False, or leave sections out",
+            )
+        if self.remove_priors and not self.sections:
+            raise InputError("remove_priors needs the sections to take", allowed=SECTIONS, action="name sections")
+
     def __call__(self, text: str) -> ProcessedReport:
         """Process one report.
 
@@ -95,6 +118,8 @@ class ReportPipeline:
         return _process(self, text)
 
     def _process(self, text: str) -> ProcessedReport:
+        if self.sections:
+            return self._narrative(text)
         cleaned = clean_report(text, lower_case=self._is_lower) if self.clean else self._in_case(text)
         language = detect_language(cleaned)
         translation = self._translate(cleaned, language)
@@ -108,6 +133,20 @@ class ReportPipeline:
             translation.n_words_covered,
             translation.unknown_words,
         )
+
+    def _narrative(self, text: str) -> ProcessedReport:
+        """Take the sentences of the chosen sections; they are not translated, so all their words count as known."""
+        found = statements_of(text, self.sections, remove_priors=self.remove_priors)
+        statements = tuple(cleaned for statement in found if (cleaned := self._plain(statement)))
+        language = detect_language(" ".join(statements))
+        n_words = sum(len(statement.split()) for statement in statements)
+        if n_words < self.minimum_words:
+            return ProcessedReport("", (), language, n_words, n_words)
+        return ProcessedReport(as_text(statements), statements, language, n_words, n_words)
+
+    def _plain(self, statement: str) -> str:
+        text = clean_report(statement, lower_case=self.lower_case) if self.clean else self._in_case(statement)
+        return text.rstrip(".;! ")
 
     def coverage(self, texts: Iterable[str]) -> CoverageReport:
         """Return how much of `texts` the glossaries know, for each language."""

@@ -47,7 +47,7 @@ _HEADINGS = {
     r"|(?:history|indication)(?: and|/)(?: ?)(?:indication|history)|clinical ?information(?: ?en)?",
     "technique": r"techniques?|procedures?(?: comments?)?|protocol|method|technique ?en"
     r"|(?:type of )?exam(?:ination)?s?|study|views?",
-    "comparison": r"comparisons?|compared (?:to|with)|prior (?:study|studies|exams?)|comparison (?:study|studies|exams?)",
+    "comparison": r"comparisons?|compared (?:to|with)|(?:prior|comparison) (?:study|studies|exams?)",
     "findings": r"findings?|observations?|report|body|findings ?en|description|chest|lungs",
     "impression": r"impressions?|conclusions?|summary|opinion|diagnosis|assessment|interpretation|impressions? ?en"
     r"|findings?(?: and|/)(?: ?)impressions?|result",
@@ -58,21 +58,25 @@ _LONGEST_HEADING_WORDS = 5
 # A heading in capitals, or one on its own at the beginning of a line; both with a colon. "FINAL REPORT" has none.
 _CAPITALS = r"[A-Z][A-Z /&_-]{2,50}?[A-Z]"
 _MIXED = r"[A-Za-z][A-Za-z /&_-]{2,50}?[A-Za-z]"
+_MAIN = "Findings?|Impressions?|Indications?|Techniques?|Comparisons?|Conclusions?|(?:Clinical )?History"
 _HEADING = re.compile(
     rf"(?:^|(?<=[\s.\"]))(?P<capitals>{_CAPITALS})[ \t]*(?::|(?=[ \t]*\r?\n[ \t]*\r?\n)|[ \t]+-[ \t])"
+    rf"|(?<=[.;!?\s]\s)(?P<main>{_MAIN})[ \t]*:"
     rf"|^[ \t]*(?P<mixed>{_MIXED})[ \t]*:"
     rf"|^[ \t]*(?P<stamp>FINAL (?:REPORT|ADDENDUM)|WET READ[^\n]*)[ \t]*$",
     re.MULTILINE,
 )
+_BLANK_LINES = re.compile(r"\r?\n[ \t]*(?:\r?\n[ \t]*)+")
 _RULES = re.compile(r"^[ \t]*[_=*-]{4,}[ \t]*$", re.MULTILINE)
 
 
 def sections_of(text: str) -> ReportSections:
     """Take a report apart at its headings, such as "FINDINGS:" of MIMIC-CXR.
 
-    A heading counts in capitals anywhere, otherwise at the beginning of a line, and needs a colon or a line of its
-    own. Headings that are not known stay part of the section they stand in, and so does text that comes before the
-    first heading; in a report with a section of findings or an impression that text is left out, since it is a title.
+    A heading counts in capitals anywhere and otherwise at the beginning of a line (the usual ones behind a sentence
+    too); it needs a colon or a line of its own. In a report without a section of findings, what follows a blank line in
+    the last section before the impression is the findings. Headings that are not known stay part of the section they
+    stand in. Text before the first heading is a title, and left out, in a report with findings or an impression.
 
     >>> sections_of("FINAL REPORT\\n INDICATION:  Cough. FINDINGS: Lungs are clear.\\n\\nImpression: Normal.")
     ReportSections(indication='Cough.', technique='', comparison='', findings='Lungs are clear.', impression='Normal.')
@@ -81,10 +85,10 @@ def sections_of(text: str) -> ReportSections:
     """
     text = _RULES.sub("", text)
     parts: dict[str, list[str]] = {name: [] for name in ("", *SECTIONS)}
-    current, start, before_first = "findings", 0, ""
+    current, start, before_first, before_impression = "findings", 0, "", ""
     is_first = True
     for match in _HEADING.finditer(text):
-        section = _section_of(match["capitals"] or match["mixed"] or match["stamp"])
+        section = _section_of(next(filter(None, match.groups())))
         if section is None:
             continue
         body = text[start : match.start()].strip()
@@ -92,15 +96,28 @@ def sections_of(text: str) -> ReportSections:
             before_first, is_first = body, False
         else:
             parts[current].append(body)
+            before_impression = current if section == "impression" else before_impression
         current, start = section, match.end()
     last = text[start:].strip()
+    before_impression = before_impression or current
     if is_first:
         return ReportSections(findings=last)
     parts[current].append(last)
+    if not any(parts["findings"]):
+        _part_findings(parts, before_impression)
     joined = {name: "\n\n".join(filter(None, bodies)) for name, bodies in parts.items()}
     if not joined["findings"] and not joined["impression"]:
         joined["findings"] = "\n\n".join(filter(None, [before_first, joined[""]]))
     return ReportSections(**{name: joined[name] for name in SECTIONS})
+
+
+def _part_findings(parts: dict[str, list[str]], section: str) -> None:
+    """Move to the findings what stands in paragraphs of their own in a section that is one paragraph long."""
+    if section not in ("indication", "technique", "comparison") or not parts[section]:
+        return
+    first, *further = _BLANK_LINES.split(parts[section][-1])
+    parts[section][-1] = first
+    parts["findings"].append("\n\n".join(further))
 
 
 def table_sections(row: Mapping[str, str | None]) -> ReportSections:
@@ -133,20 +150,24 @@ def table_sections(row: Mapping[str, str | None]) -> ReportSections:
 def open_i_sections(path: str | Path) -> ReportSections:
     """Read the report of an XML file of the Indiana University collection (Open-i).
 
+    Some files of the collection hold neither findings nor an impression; then both are empty.
+
     Raises:
-        FormatError: The file cannot be read, is no such XML, or holds no report.
+        FormatError: The file cannot be read, or is no such XML.
     """
     tree = parse_xml(Path(path), root="eCitation")
     found: dict[str, str] = {}
+    if tree.find(".//Abstract") is None:
+        raise FormatError(f"{path} holds no report", allowed="an element Abstract with the sections of one")
     for element in tree.iter("AbstractText"):
         section = _section_of(element.get("Label", ""))
         if section:
-            found[section] = " ".join("".join(element.itertext()).split())
-    if not any(found.values()):
-        raise FormatError(f"{path} holds no report", allowed="an Abstract with a section of findings or an impression")
+            found[section] = " ".join(_LINE_BREAK.sub(" ", "".join(element.itertext())).split())
     return ReportSections(**found)
 
 
+# Left in some texts of the collection.
+_LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _NOTHING = frozenset(("not given", "none", "nan", "n/a", "no information"))
 
 
