@@ -252,14 +252,14 @@ def sniff(path: Path) -> Format:
     """
     path = split_record(path)[0]
     head = read_head(path)
-    known = [form for modality in discover().values() for form in modality.formats().values()]
-    for form in known:
+    formats = {modality.title: modality.formats() for modality in discover().values()}
+    for form in (form for offered in formats.values() for form in offered.values()):
         if form.sniff(path, head):
             return form
     raise FormatError(
         f"{path} is of no known format",
         received=describe_head(head),
-        allowed=[form.description for form in known],
+        allowed=[f"{title} ({', '.join(offered)})" for title, offered in formats.items()],
         action="export the recording again from its device in one of these formats",
     )
 

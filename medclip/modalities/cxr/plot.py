@@ -114,6 +114,8 @@ def _coloured(heat: np.ndarray) -> np.ndarray:
 
 def _draw_scale(axes: Axes, sample: Sample) -> None:
     """A bar of a round length; none where the size of a pixel is unknown."""
+    from matplotlib.patheffects import withStroke
+
     if sample.spacing_mm is None:
         return
     rows, columns = sample.array.shape
@@ -122,8 +124,12 @@ def _draw_scale(axes: Axes, sample: Sample) -> None:
         return
     length_px, row = fitting[-1] / sample.spacing_mm[1], 0.97 * rows
     start = 0.03 * columns
-    axes.plot([start, start + length_px], [row, row], color=_INK, linewidth=2.0, gid="scale", solid_capstyle="butt")
-    axes.text(start, row - 0.012 * rows, f"{fitting[-1]} mm", color=_INK, fontsize=8, va="bottom")
+    # Dark around it, because the picture below may be as bright as the bar.
+    edge = [withStroke(linewidth=3.5, foreground=_PAPER)]
+    ends, height = [start, start + length_px], [row, row]
+    axes.plot(ends, height, color=_INK, linewidth=2.0, gid="scale", solid_capstyle="butt", path_effects=edge)
+    label = f"{fitting[-1]} mm"
+    axes.text(start, row - 0.012 * rows, label, color=_INK, fontsize=8, va="bottom", path_effects=edge)
 
 
 def _write(

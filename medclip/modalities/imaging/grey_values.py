@@ -117,7 +117,7 @@ def shown_values(values: np.ndarray, known: np.ndarray, file: DicomFile) -> tupl
         return _by_range(values, known, file)
     function = text_of(header, "VOILUTFunction", path).upper() or "LINEAR"
     if function not in WINDOW_FUNCTIONS:
-        raise FormatError(f"{path} asks for an unknown window", received=function, allowed=WINDOW_FUNCTIONS)
+        raise FormatError(f"{path} asks for a window of an unknown shape", allowed=WINDOW_FUNCTIONS)
     if widths[0] < (1 if function == "LINEAR" else np.finfo(np.float32).tiny):
         scaled, notes = _by_range(values, known, file)
         return scaled, (f"the stated window has no usable width ({widths[0]:g}) and was not used", *notes)

@@ -77,7 +77,10 @@ def decoding(path: Path, what: str = "it") -> Iterator[None]:
             yield
     except (MedclipError, MemoryError, OSError):
         raise
-    except Exception as error:
+    except BaseException as error:
+        # A codec written in Rust panics with an exception that is no Exception.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
         raise FormatError(
             f"{path} is damaged: {what} cannot be decoded ({type(error).__name__})",
             action="copy the file again from its source",

@@ -52,7 +52,7 @@ def read_picture(file: DicomFile) -> Picture:
     if form.photometric not in _GREY:
         raise FormatError(
             f"{file.path} does not say whether low values are dark",
-            received=form.photometric or "no photometric interpretation",
+            received="another photometric interpretation" if form.photometric else "no photometric interpretation",
             allowed=_GREY,
             action="export the file again from its source",
         )

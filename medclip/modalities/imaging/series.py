@@ -187,7 +187,7 @@ def _alike(images: list[Slice]) -> list[Slice]:
                 f"the series mixes images of {what}", received=received, action="give the images of one reconstruction"
             )
     n_voxels = len(images) * shapes[0][0] * shapes[0][1]
-    if not 0 < n_voxels <= _MOST_VOXELS:
+    if min(shapes[0]) < 2 or n_voxels > _MOST_VOXELS:
         raise FormatError(
             "the series has an unusable size", received=f"{n_voxels} voxels", allowed=f"1 to {_MOST_VOXELS}"
         )

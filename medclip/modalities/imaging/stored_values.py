@@ -30,6 +30,8 @@ _JPEG_EXTENDED = "1.2.840.10008.1.2.4.51"
 _JPEG_2000 = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91")
 _JPEG_2000_HIGH_THROUGHPUT = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (201, 202, 203))
 _RLE = "1.2.840.10008.1.2.5"
+# The last marker of JPEG, JPEG-LS and JPEG 2000, and what may follow it up to an even length.
+_END_OF_PICTURE, _FILLING = b"\xff\xd9", b"\x00\xff"
 # pydicom's plug-ins in the order in which they are tried, and the package that brings the first. pylibjpeg can decode
 # JPEG through a library under the GPL; it is left out there.
 _PLUGINS: Mapping[str, tuple[tuple[str, ...], str]] = {
@@ -229,7 +231,8 @@ def _decoded(dataset: FileDataset, file: DicomFile, frames: range, options: Mapp
             decoder.as_array(dataset, index=frame, raw=is_grey, decoding_plugin=plugin, **options)[0]
             for frame in frames
         ]
-    return np.stack(pictures)
+    # Most files hold one picture, which need not be copied.
+    return np.stack(pictures) if len(pictures) > 1 else pictures[0][np.newaxis]
 
 
 def _without_other_bits(array: np.ndarray, form: PixelFormat) -> np.ndarray:
@@ -238,7 +241,9 @@ def _without_other_bits(array: np.ndarray, form: PixelFormat) -> np.ndarray:
         return array
     bits = 8 * array.dtype.itemsize
     signed = array.view(array.dtype.str.replace("u", "i") if form.is_signed else array.dtype.str.replace("i", "u"))
-    return (signed << (bits - 1 - form.high_bit)) >> (bits - form.bits_stored)
+    shifted = signed << (bits - 1 - form.high_bit)
+    shifted >>= bits - form.bits_stored
+    return np.asarray(shifted)
 
 
 def _decompressed(dataset: FileDataset, file: DicomFile, form: PixelFormat, frames: range) -> StoredValues:
@@ -246,8 +251,10 @@ def _decompressed(dataset: FileDataset, file: DicomFile, form: PixelFormat, fram
     from pydicom.encaps import get_frame
 
     with decoding(file.path, "its compressed pictures"):
-        first = get_frame(dataset.PixelData, frames.start, number_of_frames=form.n_frames)
-    stream = codestream_of(first)
+        pictures = [get_frame(dataset.PixelData, frame, number_of_frames=form.n_frames) for frame in frames]
+    if not all(picture.rstrip(_FILLING).endswith(_END_OF_PICTURE) for picture in pictures):
+        raise FormatError(f"{file.path} is truncated: a compressed picture in it has no end", action=_COPY_AGAIN)
+    stream = codestream_of(pictures[0])
     if stream is None:
         raise FormatError(
             f"{file.path} is damaged: its compressed picture is none of the coding that it states", action=_COPY_AGAIN

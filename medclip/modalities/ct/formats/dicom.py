@@ -37,6 +37,8 @@ def read(path: Path) -> Sample:
         other = left_out_kind(quick_header(file))
         if other:
             described = f"a {other}" if kind.description == "a CT" else kind.description
+            # A file whose class of object is stated in its meta information alone.
+            described = "a CT header without an image" if described == "a CT" else described
             raise FormatError(f"{file} is {described}, and no CT volume", action="give the folder of the CT series")
     return read_series(path)
 

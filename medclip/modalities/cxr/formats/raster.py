@@ -30,6 +30,7 @@ _EXIF_ORIENTATION = 0x0112
 _GREY_16 = ("I;16", "I;16L", "I;16B", "I")
 _GREY_8 = ("1", "L", "LA", "La")
 _OF_12_BITS = 4095
+_TOO_MANY = "{} announces more pixels than any radiograph has"
 _COPY_AGAIN = "copy the file again from its source"
 
 
@@ -86,6 +87,8 @@ def _opened(path: Path) -> Iterator[Image]:
                 yield image
     except MedclipError:
         raise
+    except Image.DecompressionBombError as error:
+        raise FormatError(_TOO_MANY.format(path), allowed=f"up to {_MOST_PIXELS} pixels") from error
     except Exception as error:
         raise FormatError(
             f"{path} is truncated or damaged and cannot be decoded ({type(error).__name__})", action=_COPY_AGAIN
@@ -112,7 +115,7 @@ def _check(image: Image, path: Path) -> None:
     check_size(rows, columns, path)
     if rows * columns > _MOST_PIXELS:
         raise FormatError(
-            f"{path} announces more pixels than any radiograph has",
+            _TOO_MANY.format(path),
             received=f"{rows} x {columns}",
             allowed=f"up to {_MOST_PIXELS} pixels",
         )
