@@ -54,7 +54,7 @@ def embed_prompt_set(tower: TextTower, reports: ReportPipeline, prompt_set: Prom
 
 def _as_trained(reports: ReportPipeline, text: str) -> str:
     """A prompt of one statement reads like a statement of a report, a longer one like a whole report."""
-    processed = reports(text)
+    processed = reports.for_sentences()(text)
     prepared = processed.statements[0] if len(processed.statements) == 1 else processed.text
     if not prepared:
         raise PromptError("nothing is left of a prompt after cleaning", received=text, action="reword it")

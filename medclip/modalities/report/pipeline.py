@@ -97,6 +97,13 @@ class ReportPipeline:
         if self.minimum_words < 0:
             raise InputError("minimum_words is negative", received=self.minimum_words, allowed="0 or more")
 
+    def for_sentences(self) -> ReportPipeline:
+        """Return what writes single sentences as this pipeline writes those of reports, and drops none.
+
+        A prompt has no sections and speaks of no earlier examination, though "PR interval" sounds like one.
+        """
+        return replace(self, sections=(), remove_priors=False, minimum_words=0)
+
     def _check_sections(self) -> None:
         unknown = sorted(set(self.sections) - set(SECTIONS))
         if unknown:

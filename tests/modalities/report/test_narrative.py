@@ -73,3 +73,11 @@ def test_equal_and_nearly_equal_reports_share_a_number() -> None:
     near = TextTable.build(reports, pipeline, near_duplicates=True).pair_ids
     assert exact[0] == exact[1] != exact[2]
     assert near[0] == near[1] == near[2] != near[3]
+
+
+def test_single_sentences_are_written_alike_and_never_dropped() -> None:
+    pipeline = ReportPipeline(
+        translate_to=None, normalise=False, sections=BOTH, remove_priors=True, minimum_words=4
+    ).for_sentences()
+    for sentence in ("Prolonged PR interval.", "Cardiomegaly.", "FINDINGS of edema."):
+        assert pipeline(sentence).statements == (sentence.lower().rstrip("."),)

@@ -36,6 +36,7 @@ from medclip.modalities.report.priors import mentions_prior, without_masks, with
         ("Interval removal of the endotracheal tube.", ""),
         ("The chest tube has been removed.", ""),
         ("No comparison.", ""),
+        ("An earlier study, if there is one, would help.", ""),
     ],
 )
 def test_without_priors(sentence: str, left: str) -> None:
