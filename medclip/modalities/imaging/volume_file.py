@@ -164,16 +164,18 @@ def volume_sample(
     """
     if stored.dtype.kind not in "iuf" or stored.dtype.itemsize > 8:
         raise FormatError(f"{path} does not hold one real number a voxel", received=str(stored.dtype))
-    lowest, highest = _range_of(stored)
-    ends = [value * slope + intercept for value in (lowest, highest)]
-    check_unit(min(ends), max(ends), path)
     view, grid = canonical(stored, grid)
     volume = np.empty(view.shape, np.float32)
+    lowest, highest = math.inf, -math.inf
+    # Slice by slice, so that each is still in the processor's cache when it is looked at again.
     for target, source in zip(volume, view, strict=True):
-        # In double precision, as the standard has it, where that makes a difference; slice by slice, for memory.
+        ends = sorted(value * slope + intercept for value in _range_of(source))
+        lowest, highest = float(np.fmin(lowest, ends[0])), float(np.fmax(highest, ends[1]))
+        # In double precision, as the standard has it, where that makes a difference.
         target[...] = source if (slope, intercept) == (1.0, 0.0) else source * np.float64(slope) + intercept
-        if min(ends) < AIR_HU:
+        if ends[0] < AIR_HU:
             np.maximum(target, np.float32(AIR_HU), out=target)
+    check_unit(lowest, highest, path)
     return Sample(
         modality="ct",
         array=volume,

@@ -61,13 +61,19 @@ def test_what_is_no_even_straight_volume_is_refused_for_that_reason(name: str) -
     assert "\n" not in str(caught.value)
 
 
-def test_simpleitk_takes_the_tilted_and_the_uneven_series_for_straight_and_even() -> None:
-    """Why this is checked at all: a reader that clinicians trust shears, and stretches, the patient in silence."""
+@pytest.mark.parametrize(
+    ("name", "spacing_mm"),
+    [("dicom2nifti_failing/sliceincrement/001", 20 / 3), ("dcm_qa_ct/Philips_tilt-18.5_phantom", 2.5)],
+)
+def test_simpleitk_takes_these_for_even_and_straight(name: str, spacing_mm: float) -> None:
+    """Why it is checked at all: a trusted reader stretches, or shears, the patient in silence."""
     reader = SimpleITK.ImageSeriesReader()
-    folder = DATA / "dicom2nifti_failing" / "sliceincrement" / "001"
-    reader.SetFileNames(sorted(map(str, folder.iterdir())))
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(DATA / name)))
     SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)
-    assert reader.Execute().GetSize()[2] == 4
+    image = reader.Execute()
+    assert image.GetSpacing()[2] == pytest.approx(spacing_mm)
+    axes = np.reshape(image.GetDirection(), (3, 3))
+    np.testing.assert_allclose(axes.T @ axes, np.eye(3), atol=1e-6)
 
 
 # Depth, spacing and origin by hand from the headers: nearest to the feet, front and right first.

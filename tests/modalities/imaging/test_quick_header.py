@@ -73,24 +73,27 @@ def test_values_are_those_of_pydicom_on_all_files() -> None:
     assert n_refused < 10
 
 
-def nested(depth: int) -> Sequence:
-    """Sequences in sequences, with and without a stated length."""
+def nested(depth: int, *, is_open: bool) -> Sequence:
+    """Sequences in sequences, with a stated length or without one."""
     item = Dataset()
     item.PatientName = "Nobody"
     item.Rows = 9
     if depth:
-        item.ReferencedImageSequence = nested(depth - 1)
-        item["ReferencedImageSequence"].is_undefined_length = depth % 2 == 0
+        item.ReferencedImageSequence = nested(depth - 1, is_open=is_open)
+        item["ReferencedImageSequence"].is_undefined_length = is_open
     sequence = Sequence([item, item])
-    item.is_undefined_length_sequence_item = depth % 2 == 1
+    item.is_undefined_length_sequence_item = is_open
     return sequence
 
 
+@pytest.mark.parametrize("is_open", [False, True])
 @pytest.mark.parametrize("is_implicit", [False, True])
-def test_elements_inside_sequences_are_not_taken_for_those_of_the_image(tmp_path: Path, is_implicit: bool) -> None:
+def test_elements_inside_sequences_are_not_taken_for_those_of_the_image(
+    tmp_path: Path, is_implicit: bool, is_open: bool
+) -> None:
     dataset = ct_dataset(stored(1)[0], positions(1)[0])
-    dataset.ReferencedImageSequence = nested(3)
-    dataset["ReferencedImageSequence"].is_undefined_length = True
+    dataset.ReferencedImageSequence = nested(3, is_open=is_open)
+    dataset["ReferencedImageSequence"].is_undefined_length = is_open
     path = save(dataset, tmp_path / "1.dcm", is_implicit=is_implicit)
     header = quick_header(path)
     assert header.number("Rows") == 12
