@@ -30,7 +30,7 @@ __all__ = [
 
 
 # A message has to fit on a screen, whatever the value received was.
-_MOST_ITEMS = 20
+_MOST_ITEMS = 40
 _MOST_CHARACTERS = 500
 _COMMANDS = ("medclip", "pip")
 

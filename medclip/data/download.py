@@ -1,4 +1,4 @@
-"""Downloading a data set from PhysioNet: parallel, resumed after any interruption, every file verified.
+"""Downloading a data set, mostly from PhysioNet: parallel, resumed after any interruption, every file verified.
 
 PhysioNet keeps beside the files of every version a list ``SHA256SUMS.txt`` of their names and checksums. It is fetched
 first and decides what is fetched and what is already there.
@@ -20,6 +20,7 @@ from typing import Any
 
 from medclip.core.cards import DataCard
 from medclip.core.errors import DownloadError, InputError, OutputError
+from medclip.data._direct import fetch_direct, is_direct
 from medclip.data._fetch import Fetcher, has_checksum
 
 __all__ = ["download_dataset"]
@@ -48,7 +49,8 @@ def download_dataset(
         card: Data card of the data set.
         destination: Folder for its files; made if it does not exist.
         base_url: Folder on a mirror that holds the files; by default the card's.
-        parts: Groups of files to fetch, by their names in the card; what is in no group is always fetched.
+        parts: Groups of files to fetch, by their names in the card; what is in no group is always fetched. Of a card
+            that holds the addresses of its files and no folder, these files by name.
         n_parallel: Connections at a time, 1 to 32.
         progress: Show a progress bar on standard error.
         n_attempts: Attempts without progress after which a file is given up.
@@ -63,10 +65,14 @@ def download_dataset(
         DownloadError: Access must be asked for, the server fails for good, or it sends other files than it lists.
         OutputError: The folder cannot be written or has too little room.
     """
-    base_url = _check(card, base_url, parts, n_parallel)
-    folder = Path(destination).expanduser()
-    _make_folder(folder)
     fetcher = Fetcher(max(n_attempts, 1), first_wait_s, timeout_s, threading.Event())
+    folder = Path(destination).expanduser()
+    if base_url is None and is_direct(card):
+        with _bar(len(parts or card.files), progress) as bar:
+            fetch_direct(card, folder, fetcher, parts=parts, done=bar.update)
+        return folder
+    base_url = _check(card, base_url, parts, n_parallel)
+    _make_folder(folder)
     # The list itself is not resumed: without a checksum of its own nothing would tell two halves of two versions apart.
     (folder / f"{_LIST}.part").unlink(missing_ok=True)
     sha256 = next((file.sha256 for file in card.files if file.name == _LIST), None)

@@ -58,8 +58,10 @@ def test_shipped_cards_say_what_mlcroissant_reads_in_them(path: Path) -> None:
     assert ours.name == theirs.name == path.stem
     assert (ours.version, ours.citation, ours.url) == (theirs.version, theirs.cite_as, theirs.url)
     assert [ours.licence] == theirs.license
-    # Where a host keeps no list of checksums there is no folder to fetch from, and the card says what to do.
-    assert ours.base_url in {entry.content_url for entry in theirs.file_objects} or ours.access_conditions
+    # Where a host keeps no list of checksums there is no folder to fetch from: the card says what to do, or its files
+    # are few and are fetched one by one.
+    addresses = {entry.content_url for entry in theirs.file_objects}
+    assert ours.base_url in addresses or ours.access_conditions or len(addresses) <= 3
     assert {file.name for file in ours.files} == {node.id for node in theirs.distribution} - {"physionet"}
     columns = {
         (field.source.file_object, field.source.extract.column)
@@ -137,7 +139,7 @@ def test_cards_of_the_installed_package_come_first(
 
 
 def test_unknown_names_are_answered_with_the_known_ones() -> None:
-    with pytest.raises(DatasetError, match=r"received ptb-x; allowed: chapman_denoised, .*\(\d+ in all\)"):
+    with pytest.raises(DatasetError, match=r"received ptb-x; allowed: .*ptbxl"):
         load_card("ptb-x")
 
 

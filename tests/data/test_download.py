@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import random
 import shutil
@@ -371,3 +372,40 @@ def test_the_shipped_card_fits_the_layout_of_physionet(tmp_path: Path) -> None:
         download_dataset(card, tmp_path, base_url=running.url, parts=["records500"], progress=False)
     found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert found == {names[0], names[2], names[3], "SHA256SUMS.txt"}
+
+
+def direct_card(server: Server, **changes: object) -> DataCard:
+    """Return a card that holds addresses of two files and no folder."""
+    files = (
+        CardFile(
+            "table.csv", url=f"{server.url}table.csv", sha256=hashlib.sha256(make_files()["table.csv"]).hexdigest()
+        ),
+        CardFile("empty.txt", url=f"{server.url}empty.txt"),
+    )
+    return dataclasses.replace(CARD, base_url="", files=files, **changes)
+
+
+def test_files_whose_addresses_the_card_holds(server: Server, tmp_path: Path) -> None:
+    folder = download_dataset(direct_card(server), tmp_path / "x", progress=False)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
+        name: make_files()[name] for name in ("table.csv", "empty.txt")
+    }
+    (folder / "table.csv").write_bytes(b"damaged")
+    (folder / "empty.txt").write_bytes(b"of no known checksum")
+    download_dataset(direct_card(server), folder, progress=False)
+    assert (folder / "table.csv").read_bytes() == make_files()["table.csv"]
+    assert (folder / "empty.txt").read_bytes() == b"of no known checksum"
+    download_dataset(direct_card(server), tmp_path / "y", parts=["empty.txt"], progress=False)
+    assert [path.name for path in (tmp_path / "y").iterdir()] == ["empty.txt"]
+    with pytest.raises(InputError, match=r"has no such part: received small; allowed: table.csv, empty.txt"):
+        download_dataset(direct_card(server), tmp_path / "z", parts=["small"], progress=False)
+    with pytest.raises(InputError, match=r"cannot be fetched by this command. An account"):
+        download_dataset(direct_card(server, access_conditions="an account"), tmp_path / "z", progress=False)
+
+
+def test_a_file_of_another_content_than_the_card_states(server: Server, tmp_path: Path) -> None:
+    card = direct_card(server)
+    card = dataclasses.replace(card, files=(dataclasses.replace(card.files[0], sha256="0" * 64),))
+    with pytest.raises(DownloadError, match="its checksum is not the one announced"):
+        download_dataset(card, tmp_path, progress=False, n_attempts=2, first_wait_s=0.01)
+    assert not (tmp_path / "table.csv").exists()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from medclip.core.dataset import LabelTable, RecordInfo
-from medclip.core.dataset_files import how_to_fetch
+from medclip.core.dataset_files import check_relative, how_to_fetch
 from medclip.core.errors import DatasetError, LabelError
 from medclip.core.sample import Sample
 from medclip.core.splits import fold_of
@@ -94,7 +94,7 @@ class ImageDataset:
         regions: Finds what annotators drew on a record, or None if nobody drew any.
 
     Raises:
-        DatasetError: There is no record, or two have the same identifier.
+        DatasetError: There is no record, two have the same identifier, or a path leaves the folder.
     """
 
     def __init__(
@@ -168,6 +168,8 @@ class ImageDataset:
 
     def _check(self) -> None:
         ids = self.records.record_ids
+        for path in self.records.paths:
+            check_relative(path, self._root)
         if not ids:
             raise DatasetError(
                 f"{self._root} holds no record of {self._card.title} that was asked for",

@@ -147,6 +147,7 @@ def test_bad_input(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("images", "message"),
     [
+        ([("../../../../aa", *IMAGES[0][1:])], "names a file outside its folder"),
         ([*IMAGES, IMAGES[0]], "hold a record more than once: received aa"),
         ([(*IMAGES[0][:3], "val", "PA")], "has no such split: received val; allowed: train, validate, test"),
         ([IMAGES[0], ("ab", "50000001", "999", "train", "PA")], "give the same study to different patients"),
