@@ -46,9 +46,18 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session")
 def smoke_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Train the smoke recipe through the real command line: seconds, and scores that mean nothing."""
-    run = tmp_path_factory.mktemp("smoke")
-    command = [sys.executable, "-m", "medclip.cli.__main__", "fit", "--config", "smoke/ecg"]
+    """Train the smallest recipe of waveforms through the real command line: seconds, and scores that mean nothing."""
+    return _trained("ecg", tmp_path_factory.mktemp("smoke"))
+
+
+@pytest.fixture(scope="session")
+def smoke_image_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same for radiographs; copy it before changing it."""
+    return _trained("cxr", tmp_path_factory.mktemp("smoke_images")) / "bundle"
+
+
+def _trained(recipe: str, run: Path) -> Path:
+    command = [sys.executable, "-m", "medclip.cli.__main__", "fit", "--config", f"smoke/{recipe}"]
     command += ["--trainer.default_root_dir", str(run), "--data.store", str(run / "store")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))}
     done = subprocess.run(command, cwd=run, env=environment, capture_output=True, text=True, timeout=900, check=False)

@@ -62,6 +62,15 @@ def add_windows(parser: Parser, *, default: str) -> None:
     )
 
 
+def add_resampling(parser: Parser) -> None:
+    """Add the leave to mend what does not lie evenly."""
+    parser.add_argument(
+        "--allow-resampling",
+        action="store_true",
+        help="mend a missing slice or a tilted gantry by interpolation, and say so; by default such series are refused",
+    )
+
+
 def count(text: str) -> int:
     """Convert an argument that is a whole number of at least 1."""
     number = int(text) if text.isdecimal() else 0

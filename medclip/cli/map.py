@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medclip.cli.arguments import Parser, add_model, add_prompts
+from medclip.cli.arguments import Parser, add_model, add_prompts, add_resampling
 from medclip.core.one_line import one_line
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def main(given: Sequence[str]) -> int:
     n_failed = 0
     for path in args.files:
         try:
-            sample = read(path)
+            sample = read(path, allow_resampling=args.allow_resampling)
             made = list(_written(model, labels, sample, path, writers, args.findings, args.prompts, args.out))
         except MedclipError as error:
             n_failed += 1
@@ -140,6 +140,7 @@ def _parser() -> Parser:
         help="png (default), and what the kind of image allows: nifti, dicom-parametric, dicom-seg. DICOM objects name "
         "the patient as their source does",
     )
+    add_resampling(parser)
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the maps; made if needed")
     parser.add_argument("--device", default="cpu", help="where to compute; default: cpu")
     return parser

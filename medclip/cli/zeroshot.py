@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medclip.cli.arguments import Parser, add_model, add_prompts, add_windows
+from medclip.cli.arguments import Parser, add_model, add_prompts, add_resampling, add_windows
 from medclip.core.one_line import one_line
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def main(given: Sequence[str]) -> int:
     n_failed = 0
     for path in args.files:
         try:
-            findings = diagnose(read(path))
+            findings = diagnose(read(path, allow_resampling=args.allow_resampling))
             picture = pictures.draw(findings, path) if pictures else None
         except MedclipError as error:
             n_failed += 1
@@ -75,6 +75,7 @@ def _parser() -> Parser:
     parser.add_argument("--ensemble", metavar="NAME", help="mean, centred or chils; default: that of the modality")
     parser.add_argument("--calibration", type=Path, metavar="FILE", help="calibration.json of medclip evaluate")
     add_windows(parser, default="mean")
+    add_resampling(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object per file, each on a line of its own")
     parser.add_argument("--plot", type=Path, metavar="DIR", help="draw each recording with its findings into DIR")
     parser.add_argument("--device", default="cpu", help="where to compute; default: cpu")

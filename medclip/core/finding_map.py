@@ -22,8 +22,8 @@ class FindingMap:
     Args:
         code: As the label set spells the finding.
         name: Preferred term.
-        values: float32 of the sample's own shape: log-odds of the positive against the negative description for each
-            place, above 0 where the place is more like the positive one; NaN outside what the model saw.
+        values: float32 of the sample's own shape: what each place adds to the log-odds of the positive against the
+            negative description, above 0 where it speaks for the finding; NaN outside what the model saw.
         score: Of the whole recording, in [0, 1].
 
     Raises:

@@ -14,6 +14,7 @@ from medclip.core.dataset import Dataset
 from medclip.core.errors import ConfigError, DatasetError, FormatError
 from medclip.core.modality import DatasetFactory, Format, discover, find_dataset, sniff
 from medclip.core.privacy import identifiers_kept
+from medclip.core.repair import resampling_allowed
 from medclip.core.sample import Sample
 from medclip.data.store import STORE_FILE, PackedStore
 
@@ -23,7 +24,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), 
 _KIND_NAMES = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "true or false"}
 
 
-def read(path: str | Path, *, keep_identifiers: bool = False) -> Sample:
+def read(path: str | Path, *, keep_identifiers: bool = False, allow_resampling: bool = False) -> Sample:
     """Read one recording of any known format; the format is found by the file's content.
 
     A name without its ending is understood if the files that begin with it are of one format.
@@ -32,6 +33,8 @@ def read(path: str | Path, *, keep_identifiers: bool = False) -> Sample:
         path: A file, a folder of one recording, or ``FILE#RECORD``.
         keep_identifiers: True keeps the patient's identifier as the file states it. By default ``patient_id`` is a hash
             of it under a key of this installation, the same for all files of a patient.
+        allow_resampling: True mends what does not lie evenly, such as a missing slice or a tilted gantry, by
+            interpolation and says so in the sample's notes. By default it is refused.
 
     Raises:
         FormatError: The file is of no known format, or cannot be decoded faithfully.
@@ -40,7 +43,7 @@ def read(path: str | Path, *, keep_identifiers: bool = False) -> Sample:
     form = sniff(path) if exists(path) else None
     if form is None:
         path, form = _with_ending(path)
-    with identifiers_kept(keep_identifiers):
+    with identifiers_kept(keep_identifiers), resampling_allowed(allow_resampling):
         return form.read(path)
 
 

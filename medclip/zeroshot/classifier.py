@@ -68,6 +68,23 @@ class ZeroShotClassifier:
             normalised = normalised - self.centre
         return self.scale * normalised @ (self.positive - self.negative).T
 
+    def parts(self, tokens: Tensor, whole: Tensor) -> Tensor:
+        """Return ``(T, C)`` what each place adds to the log-odds of a recording.
+
+        Tokens are divided by the length of the whole embedding and not by their own: normalised each by itself, empty
+        places, whose vectors are short, would speak as loudly as any. Where the embedding is the average of the tokens,
+        the average of the parts is exactly the log-odds.
+
+        Args:
+            tokens: ``(T, D)`` in the shared space.
+            whole: ``(D,)`` the embedding of the recording, not normalised.
+        """
+        scaled = tokens.float() / whole.float().norm().clamp_min(1e-12)
+        if self.centre is not None:
+            scaled = scaled - self.centre
+        parts: Tensor = self.scale * scaled @ (self.positive - self.negative).T
+        return parts
+
     def scores(self, embeddings: Tensor) -> Tensor:
         """Return ``(N, C)`` scores in [0, 1]; they rank recordings and are not probabilities of disease."""
         return torch.sigmoid(self.logits(embeddings))

@@ -21,6 +21,7 @@ from medclip.prompts.prompt_set import PromptSet
 from medclip.zeroshot.answer import answer
 from medclip.zeroshot.calibrated import CalibratedClassifier
 from medclip.zeroshot.calibration import Calibration
+from medclip.zeroshot.classifier import ZeroShotClassifier
 from medclip.zeroshot.ensemble import Classifier, build_classifier, default_ensemble
 from medclip.zeroshot.findings import Findings
 from medclip.zeroshot.windows import Pooling, WindowReview, batches, choose_windows
@@ -253,8 +254,8 @@ class Model:
     ) -> tuple[FindingMap, ...]:
         """Show where in an image the model sees findings.
 
-        Each of the encoder's tokens is brought into the shared space and scored as a whole recording would be; the
-        numbers are laid back onto the image's own pixels or voxels.
+        Each of the encoder's tokens is brought into the shared space and adds its part to the score; the parts are laid
+        back onto the image's own pixels or voxels.
 
         Args:
             sample: An image or a volume of a modality that the model knows.
@@ -300,8 +301,11 @@ class Model:
         output = self._network.encode_tokens(sample.modality, values, mask)
         if output.tokens is None or output.grid is None:
             raise ConfigError("the encoder's tokens have no place in the image", action="use another encoder for maps")
-        logits = classifier.logits(functional.normalize(output.tokens[0].float(), dim=-1).cpu())
-        return classifier.scores(output.pooled.float().cpu())[0].numpy(), logits.T.reshape(-1, *output.grid).numpy()
+        if not isinstance(classifier, ZeroShotClassifier):
+            raise ConfigError("maps are drawn of scores that add up", allowed="the ensembles mean and centred")
+        parts = classifier.parts(output.tokens[0].cpu(), output.pooled[0].cpu())
+        scores = classifier.scores(output.pooled.float().cpu())[0]
+        return scores.numpy(), parts.T.reshape(-1, *output.grid).numpy()
 
     def _restorable(self, modality: str) -> RestorableSpec:
         spec = self._spec(modality)

@@ -13,7 +13,8 @@ import pytest
 from medclip.version import __version__
 
 TRAINING = ("fit", "validate", "test", "predict")
-COMMANDS = ("demo", "zeroshot", "evaluate", "baselines", *TRAINING, "data", "reports", "knowledge", "prompts", "bundle")
+EVALUATION = ("evaluate", "baselines")
+COMMANDS = ("demo", "zeroshot", "map", *EVALUATION, *TRAINING, "data", "reports", "knowledge", "prompts", "bundle")
 ACTIONS = ("list", "labels", "info", "download", "pack", "verify", "reports")
 
 

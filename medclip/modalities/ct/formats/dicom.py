@@ -7,12 +7,14 @@ from pathlib import Path
 from medclip.core._heads import split_record
 from medclip.core.errors import FormatError
 from medclip.core.modality import Format
+from medclip.core.repair import is_resampling_allowed
 from medclip.core.sample import Sample
 from medclip.modalities.imaging.dicom_file import open_dicom
 from medclip.modalities.imaging.dicom_kind import kind_of, sniffed_kind
 from medclip.modalities.imaging.quick_header import quick_header
 from medclip.modalities.imaging.series import read_series
 from medclip.modalities.imaging.series_list import left_out_kind
+from medclip.modalities.imaging.stack import REPAIRS
 
 __all__ = ["FORMAT", "read", "sniff"]
 
@@ -40,7 +42,7 @@ def read(path: Path) -> Sample:
             # A file whose class of object is stated in its meta information alone.
             described = "a CT header without an image" if described == "a CT" else described
             raise FormatError(f"{file} is {described}, and no CT volume", action="give the folder of the CT series")
-    return read_series(path)
+    return read_series(path, repairs=REPAIRS if is_resampling_allowed() else ())
 
 
 FORMAT = Format(name="dicom", description="DICOM CT (multi-frame file; a series is a folder)", sniff=sniff, read=read)

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from medclip.core.errors import FormatError
 from medclip.core.modality import Format
+from medclip.core.repair import is_resampling_allowed
 from medclip.core.sample import Sample
 from medclip.modalities.imaging.archive import holds_dicom, is_archive
 from medclip.modalities.imaging.dicom_file import is_dicom
 from medclip.modalities.imaging.series import read_series
 from medclip.modalities.imaging.series_list import files_under
+from medclip.modalities.imaging.stack import REPAIRS
 from medclip.modalities.imaging.study import is_radiograph_study
 
 __all__ = ["FORMAT", "read", "sniff"]
@@ -44,7 +46,7 @@ def read(path: Path) -> Sample:
         FormatError: There is none or more than one, or it is not one whole, even volume; see ``read_series``.
         MissingDependencyError: The package that decodes its compression is not installed.
     """
-    return read_series(Path(path))
+    return read_series(Path(path), repairs=REPAIRS if is_resampling_allowed() else ())
 
 
 FORMAT = Format(name="dicom_folder", description="DICOM CT series (folder, zip or tar archive)", sniff=sniff, read=read)

@@ -1,0 +1,61 @@
+"""Parts of a score: they add up to it, and lie where they come from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import medclip
+from medclip.core.errors import ConfigError, LabelError
+from medclip.core.label_set import LabelSet
+from medclip.data.access import open_dataset
+from medclip.zeroshot.classifier import ZeroShotClassifier
+
+LABELS = "simulated-cxr"
+
+
+def classifier(centre: torch.Tensor | None = None) -> ZeroShotClassifier:
+    unit = torch.nn.functional.normalize(torch.randn(4, 6, generator=torch.Generator().manual_seed(0)), dim=-1)
+    return ZeroShotClassifier(("A", "B"), unit[:2], unit[2:], 7.0, centre)
+
+
+@pytest.mark.parametrize("centre", [None, torch.full((6,), 0.1)])
+def test_the_average_of_the_parts_is_the_score_of_an_average(centre: torch.Tensor | None) -> None:
+    tokens = torch.randn(9, 6, generator=torch.Generator().manual_seed(1))
+    whole = tokens.mean(dim=0)
+    parts = classifier(centre).parts(tokens, whole)
+    assert parts.shape == (9, 2)
+    torch.testing.assert_close(parts.mean(dim=0), classifier(centre).logits(whole[None])[0])
+
+
+def test_a_short_token_says_little() -> None:
+    direction = classifier().positive[0] - classifier().negative[0]
+    tokens = torch.stack([direction, 0.01 * direction])
+    parts = classifier().parts(tokens, direction)[:, 0]
+    assert parts[1] == pytest.approx(0.01 * float(parts[0]), rel=1e-4)
+
+
+def test_maps_lie_on_the_pixels_of_the_sample(smoke_image_bundle) -> None:
+    model = medclip.load(smoke_image_bundle)
+    sample = open_dataset("simulated_cxr", n_patients=1, size=96)[0]
+    maps = model.maps(sample, ["Nodule", "Cardiomegaly"], labels=LABELS)
+    assert [one.code for one in maps] == ["Nodule", "Cardiomegaly"]
+    scores = {entry.code: entry.score for entry in model.diagnose(sample, labels=LABELS).scores}
+    for one in maps:
+        assert one.values.shape == sample.array.shape
+        assert np.isfinite(one.values).any()
+        assert one.score == pytest.approx(scores[one.code], abs=1e-5)
+        assert one.values[one.peak] == np.nanmax(one.values)
+
+
+def test_what_has_no_map(smoke_image_bundle) -> None:
+    model = medclip.load(smoke_image_bundle)
+    sample = open_dataset("simulated_cxr", n_patients=1, size=96)[0]
+    with pytest.raises(LabelError, match="not in label set"):
+        model.maps(sample, ["Measles"], labels=LABELS)
+    with pytest.raises(LabelError, match="another kind of data"):
+        model.maps(sample, ["NORM"], labels=LabelSet.load("ptbxl-superclass"))
+    waveform = open_dataset("simulated", n_patients=1)[0]
+    with pytest.raises((ConfigError, LabelError)):
+        model.maps(waveform, ["Nodule"], labels=LABELS)
