@@ -46,14 +46,29 @@ def load_text_network(
     Raises:
         ConfigError: They cannot be found or read, or are not an encoder.
     """
-    from transformers import AutoConfig, AutoModel, AutoTokenizer
+    from transformers import (
+        AutoConfig,
+        AutoModel,
+        AutoTokenizer,
+        BertConfig,
+        BertModel,
+        PretrainedConfig,
+    )
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
     options = _options(name_or_path, revision, local_only)
     files = "a local folder with config.json, model.safetensors and tokenizer.json, or a name on the hub"
     with _quiet(), _told("text encoder", name_or_path, files):
-        config = AutoConfig.from_pretrained(name_or_path, **options)
-        network = AutoModel.from_pretrained(name_or_path, config=config, dtype=torch.float32, **options)
-        tokenizer = AutoTokenizer.from_pretrained(name_or_path, **options)
+        kind = str(PretrainedConfig.get_config_dict(name_or_path, **options)[0].get("model_type", ""))
+        # A BERT under another name brings code of its own, which is never run: arXiv 2204.09817, for one. What it adds
+        # on top, a projection of the class token, is left behind.
+        is_bert = kind not in CONFIG_MAPPING and kind.endswith("bert")
+        config = (BertConfig if is_bert else AutoConfig).from_pretrained(name_or_path, **options)
+        reader = BertModel if is_bert else AutoModel
+        network = reader.from_pretrained(name_or_path, config=config, dtype=torch.float32, **options)
+        # With a configuration that is known, the tokenizer's own code is not asked for either.
+        own = {"config": config} if is_bert else {}
+        tokenizer = AutoTokenizer.from_pretrained(name_or_path, **own, **options)
     if getattr(config, "is_encoder_decoder", False):
         raise ConfigError("an encoder with a decoder gives no text embedding", received=name_or_path)
     return network, tokenizer

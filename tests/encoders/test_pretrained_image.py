@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from image_folders import MEAN, STD, write_network, write_scaling
+from network_folders import MEAN, STD, write_network, write_scaling
 from torch import Tensor, nn
 
 from medclip.core.errors import ConfigError

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from text_folder import TEXTS, write_text_folder
 from transformers import AutoModel, AutoTokenizer
 
@@ -183,3 +185,20 @@ def test_encoder_is_a_module_with_a_width(folder: Path) -> None:
     encoder = PretrainedText(str(folder), max_length=32).build([])
     assert isinstance(encoder, TextEncoder)
     assert encoder.embedding_dim == 16
+
+
+def test_a_bert_under_another_name_is_read_without_its_own_code(tmp_path: Path) -> None:
+    """As CXR-BERT lies on the hub: another kind, code to run, weights under a prefix, a projection on top."""
+    plain = write_text_folder(tmp_path / "plain")
+    own = shutil.copytree(plain, tmp_path / "own")
+    config = json.loads((plain / "config.json").read_text())
+    more = {"model_type": "own-bert", "architectures": ["OwnBert"], "auto_map": {"AutoModel": "own.OwnBert"}}
+    (own / "config.json").write_text(json.dumps(config | more | {"projection_size": 8}))
+    (own / "own.py").write_text("raise SystemExit('this must not run')\n")
+    weights = load_file(plain / "model.safetensors")
+    renamed = {f"bert.{name}": value for name, value in weights.items()}
+    save_file(renamed | {"projection.weight": torch.zeros(8, 16)}, own / "model.safetensors", metadata={"format": "pt"})
+    ours, theirs = (
+        PretrainedText(str(folder), max_length=32).build([]).embed(["normal ecg"]) for folder in (own, plain)
+    )
+    torch.testing.assert_close(ours, theirs)
