@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from image_folders import write_network
+from network_folders import write_network
 from text_folder import TEXTS, write_text_folder
 from torch import nn
 

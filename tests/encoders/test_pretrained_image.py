@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import image_folders
+import network_folders
 import numpy as np
 import pytest
 import torch
@@ -22,7 +22,7 @@ from medclip.testing import check_encoder
 
 X = torch.rand(2, 1, 32, 32, generator=torch.Generator().manual_seed(0))
 LARGER = torch.rand(2, 1, 48, 40, generator=torch.Generator().manual_seed(0))
-KINDS = list(image_folders.NETWORKS)
+KINDS = list(network_folders.NETWORKS)
 PREFIX = {"dinov2_with_registers": 4, "siglip": 0, "siglip_vision_model": 0}
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import image_folders
 import jsonargparse
+import network_folders
 import pytest
 import torch
 import yaml
@@ -36,7 +36,7 @@ def built(recipe: dict) -> nn.Module:
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe["class_path"].rpartition(".")[2])
 def test_a_recipe_builds_an_encoder(recipe: dict, tmp_path: Path) -> None:
     if "name_or_path" in recipe["init_args"]:
-        image_folders.write_network(tmp_path, "dinov2")
+        network_folders.write_network(tmp_path, "dinov2")
         recipe = {**recipe, "init_args": recipe["init_args"] | {"name_or_path": str(tmp_path)}}
     encoder = built(recipe)
     assert type(encoder).__name__ == recipe["class_path"].rpartition(".")[2]
