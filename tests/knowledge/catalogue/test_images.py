@@ -33,6 +33,8 @@ SIZES = {
     "lung-pet-ct-dx": 4,
     "inspect": 3,
     "merlin": 30,
+    "simulated-ct": 8,
+    "simulated-cxr": 8,
 }
 ID_FORMS = {
     "HP": r"\d{7}",
@@ -130,6 +132,7 @@ def test_only_the_normal_examination_is_of_normal_polarity() -> None:
         ("padchest", "normal"),
         ("rsna-pneumonia", "Normal"),
         ("covid-chestxray", "No Finding"),
+        ("simulated-cxr", "Normal"),
     }
     for name, code in normal:
         assert LABEL_SETS[name].finding(code).concept == "cxr:no-finding"

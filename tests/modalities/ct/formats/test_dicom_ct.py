@@ -56,7 +56,7 @@ def test_folders_and_archives_are_claimed_by_what_is_in_them(tmp_path: Path, ser
     with tarfile.open(tmp_path / "texts.tar", "w") as tarred:
         tarred.add(tmp_path / "texts" / "a.txt", "a.txt")
     for name in ("texts", "texts.zip", "texts.tar"):
-        with pytest.raises(FormatError, match="no known format"):
+        with pytest.raises(FormatError, match=r"no known format|is a folder and not one recording"):
             sniff(tmp_path / name)
 
 
