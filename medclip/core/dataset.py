@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, overload, runtime_checkable
 
 import numpy as np
 
 from medclip.core.errors import LabelError
 from medclip.core.sample import Sample
 
-__all__ = ["Dataset", "LabelTable", "RecordInfo"]
+__all__ = ["Dataset", "LabelTable", "RecordInfo", "RecordSequence"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,25 @@ class RecordInfo:
     report: str | None
     fold: str | None
     attributes: Mapping[str, Any]
+
+
+class RecordSequence(Sequence[RecordInfo]):
+    """Records that are described when they are asked for; a subclass has ``__len__`` and ``at``."""
+
+    def at(self, index: int) -> RecordInfo:
+        """Describe one record, by its number from 0."""
+        raise NotImplementedError
+
+    @overload
+    def __getitem__(self, index: int) -> RecordInfo: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[RecordInfo]: ...
+
+    def __getitem__(self, index: int | slice) -> RecordInfo | Sequence[RecordInfo]:
+        """Return what is known of one record, or of several."""
+        positions = range(len(self))[index]
+        return self.at(positions) if isinstance(positions, int) else [self.at(position) for position in positions]
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from medclip.core.dataset import RecordInfo
+from medclip.core.dataset import RecordInfo, RecordSequence
 from medclip.core.errors import StoreError
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def read_table(path: Path, *, n_rows: int) -> pyarrow.Table:
     return table
 
 
-class StoredRecords(Sequence[RecordInfo]):
+class StoredRecords(RecordSequence):
     """Rows of the index, made into objects only when asked for.
 
     Args:
@@ -54,9 +53,7 @@ class StoredRecords(Sequence[RecordInfo]):
     def __len__(self) -> int:
         return self._length
 
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return [self[position] for position in range(*index.indices(self._length))]
-        position = range(self._length)[index]
-        record_id, patient_id, report, fold, attributes = [column[position].as_py() for column in self._columns]
+    def at(self, index: int) -> RecordInfo:
+        """Return what is known of one record."""
+        record_id, patient_id, report, fold, attributes = [column[index].as_py() for column in self._columns]
         return RecordInfo(record_id, patient_id, report, fold, json.loads(attributes))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from medclip.core.dataset import LabelTable, RecordInfo
+from medclip.core.dataset import LabelTable, RecordInfo, RecordSequence
 from medclip.core.dataset_files import check_relative, how_to_fetch
 from medclip.core.errors import DatasetError, LabelError
 from medclip.core.sample import Sample
@@ -25,7 +25,7 @@ Regions = Callable[[str, Sample, Path], Mapping[str, np.ndarray]]
 
 
 @dataclass(frozen=True)
-class ImageIndex(Sequence[RecordInfo]):
+class ImageIndex(RecordSequence):
     """What is known of every record, by column; a ``RecordInfo`` is made when it is asked for.
 
     Args:
@@ -47,16 +47,8 @@ class ImageIndex(Sequence[RecordInfo]):
     def __len__(self) -> int:
         return len(self.record_ids)
 
-    @overload
-    def __getitem__(self, index: int) -> RecordInfo: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[RecordInfo]: ...
-
-    def __getitem__(self, index: int | slice) -> RecordInfo | Sequence[RecordInfo]:
-        """Return what is known of one record, or of several."""
-        if isinstance(index, slice):
-            return [self[position] for position in range(*index.indices(len(self)))]
+    def at(self, index: int) -> RecordInfo:
+        """Return what is known of one record."""
         report = self.reports[index] if self.reports else None
         return RecordInfo(
             record_id=self.record_ids[index],

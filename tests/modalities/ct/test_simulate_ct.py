@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from medclip.core.errors import InputError
+from medclip.core.simulated_keys import RecordKey
 from medclip.modalities.ct.simulate import CODES, simulate_volume
 from medclip.modalities.ct.simulate.simulator import describe_record
-from medclip.modalities.imaging.phantom.keys import RecordKey
 
 # Words that only a sentence about the finding contains, written down apart from the phrases.
 WORDS = {

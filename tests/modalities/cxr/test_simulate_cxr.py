@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from medclip.core.errors import InputError
+from medclip.core.simulated_keys import RecordKey
 from medclip.modalities.cxr.simulate import CODES, simulate_radiograph
 from medclip.modalities.cxr.simulate.simulator import describe_record
-from medclip.modalities.imaging.phantom.keys import RecordKey
 
 # Words that only a sentence about the finding contains, written down apart from the phrases.
 WORDS = {

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from medclip.core.dataset import Dataset
 from medclip.core.errors import InputError
 from medclip.core.modality import DatasetFactory
+from medclip.core.simulated_keys import RecordKey, cohort_keys
 from medclip.modalities.ct.simulate.simulator import CODES, describe_record, simulate_record
 from medclip.modalities.imaging.phantom.cohort import CohortDataset
-from medclip.modalities.imaging.phantom.keys import cohort_keys
 
 __all__ = ["DATASET"]
 
@@ -36,7 +36,7 @@ def _open(
         version=_VERSION,
         label_set="simulated-ct",
         codes=CODES,
-        items=tuple((key, "") for key in cohort_keys(n_patients, seed)),
+        items=tuple((key, "") for key in cohort_keys(n_patients, seed, RecordKey)),
         describe=describe_record,
         simulate=functools.partial(simulate_record, shape=tuple(shape), noise=noise),
     )

@@ -8,10 +8,10 @@ import numpy as np
 
 from medclip.core.errors import InputError
 from medclip.core.sample import Sample
+from medclip.core.simulated_keys import RecordKey, checked_seed
 from medclip.modalities.ct.simulate.phrases import PHRASES
 from medclip.modalities.imaging.phantom.cohort import Description
 from medclip.modalities.imaging.phantom.grid import Grid
-from medclip.modalities.imaging.phantom.keys import RecordKey, checked_seed
 from medclip.modalities.imaging.phantom.lesions import nodule_radius_mm
 from medclip.modalities.imaging.phantom.scene import Scene, draw_scene
 from medclip.modalities.imaging.phantom.volume import render

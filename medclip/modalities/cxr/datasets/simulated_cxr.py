@@ -8,9 +8,9 @@ import os
 from medclip.core.dataset import Dataset
 from medclip.core.errors import InputError
 from medclip.core.modality import DatasetFactory
+from medclip.core.simulated_keys import RecordKey, cohort_keys
 from medclip.modalities.cxr.simulate.simulator import CODES, VIEWS, describe_record, simulate_record
 from medclip.modalities.imaging.phantom.cohort import CohortDataset
-from medclip.modalities.imaging.phantom.keys import cohort_keys
 
 __all__ = ["DATASET"]
 
@@ -39,7 +39,7 @@ def _open(
         version=_VERSION,
         label_set="simulated-cxr",
         codes=CODES,
-        items=tuple((key, view) for key in cohort_keys(n_patients, seed) for view in taken),
+        items=tuple((key, view) for key in cohort_keys(n_patients, seed, RecordKey) for view in taken),
         describe=describe_record,
         simulate=functools.partial(simulate_record, size=size, noise=noise),
     )

@@ -6,9 +6,9 @@ from collections.abc import Collection
 
 from medclip.core.errors import InputError
 from medclip.core.sample import Sample
+from medclip.core.simulated_keys import RecordKey, checked_seed
 from medclip.modalities.cxr.simulate.phrases import PHRASES
 from medclip.modalities.imaging.phantom.cohort import Description
-from medclip.modalities.imaging.phantom.keys import RecordKey, checked_seed
 from medclip.modalities.imaging.phantom.lesions import nodule_radius_mm
 from medclip.modalities.imaging.phantom.radiograph import (
     View,

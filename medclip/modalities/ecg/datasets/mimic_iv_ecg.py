@@ -9,11 +9,11 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, overload
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from medclip.core.dataset import LabelTable, RecordInfo
+from medclip.core.dataset import LabelTable, RecordInfo, RecordSequence
 from medclip.core.dataset_files import check_relative, find_root, read_rows
 from medclip.core.errors import ConfigError, DatasetError, LabelError
 from medclip.core.modality import DatasetFactory
@@ -40,7 +40,7 @@ class _Reports(NamedTuple):
     texts: Sequence[str]
 
 
-class _Index(Sequence[RecordInfo]):
+class _Index(RecordSequence):
     """What is known of every record, made on demand from a few columns."""
 
     def __init__(
@@ -61,16 +61,8 @@ class _Index(Sequence[RecordInfo]):
     def __len__(self) -> int:
         return len(self._study_ids)
 
-    @overload
-    def __getitem__(self, index: int) -> RecordInfo: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[RecordInfo]: ...
-
-    def __getitem__(self, index: int | slice) -> RecordInfo | Sequence[RecordInfo]:
-        """Return what is known of one record, or of several."""
-        if isinstance(index, slice):
-            return [self[position] for position in range(*index.indices(len(self)))]
+    def at(self, index: int) -> RecordInfo:
+        """Return what is known of one record."""
         subject_id = int(self._subject_ids[index])
         code = int(self._report_codes[index])
         return RecordInfo(

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import overload
 
 import numpy as np
 
-from medclip.core.dataset import Dataset, LabelTable, RecordInfo
+from medclip.core.dataset import Dataset, LabelTable, RecordInfo, RecordSequence
 from medclip.core.errors import InputError, LabelError
 from medclip.core.modality import DatasetFactory
 from medclip.core.sample import Sample
+from medclip.core.simulated_keys import cohort_keys
 from medclip.modalities.ecg.simulate.findings import CODES, labels_of
 from medclip.modalities.ecg.simulate.heart import RecordKey
-from medclip.modalities.ecg.simulate.simulator import cohort_keys, describe_record, simulate_record
+from medclip.modalities.ecg.simulate.simulator import describe_record, simulate_record
 
 __all__ = ["DATASET", "SimulatedDataset"]
 
@@ -51,7 +51,7 @@ class SimulatedDataset:
         duration_s: float = 10.0,
         noise: str = "typical",
     ) -> None:
-        self._keys = cohort_keys(n_patients, seed)
+        self._keys = cohort_keys(n_patients, seed, RecordKey)
         self._sampling_rate_hz = float(sampling_rate_hz)
         self._duration_s = float(duration_s)
         self._noise = noise
@@ -91,7 +91,7 @@ class SimulatedDataset:
         return LabelTable(CODES, np.array(rows, np.float32))
 
 
-class _Records(Sequence[RecordInfo]):
+class _Records(RecordSequence):
     """The index of a simulated cohort, filled as it is read."""
 
     def __init__(self, keys: tuple[RecordKey, ...], duration_s: float) -> None:
@@ -102,19 +102,10 @@ class _Records(Sequence[RecordInfo]):
     def __len__(self) -> int:
         return len(self._keys)
 
-    @overload
-    def __getitem__(self, index: int) -> RecordInfo: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[RecordInfo]: ...
-
-    def __getitem__(self, index: int | slice) -> RecordInfo | Sequence[RecordInfo]:
-        if isinstance(index, slice):
-            return tuple(self[position] for position in range(*index.indices(len(self))))
-        position = range(len(self))[index]
-        if position not in self._known:
-            self._known[position] = self._describe(self._keys[position])
-        return self._known[position]
+    def at(self, index: int) -> RecordInfo:
+        if index not in self._known:
+            self._known[index] = self._describe(self._keys[index])
+        return self._known[index]
 
     def _describe(self, key: RecordKey) -> RecordInfo:
         described = describe_record(key, duration_s=self._duration_s)

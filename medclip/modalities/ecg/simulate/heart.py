@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from medclip.core import simulated_keys
 from medclip.modalities.ecg.simulate.conditions import Stage, beat_leads, conducted_beat
 from medclip.modalities.ecg.simulate.findings import complete_findings, draw_findings
 from medclip.modalities.ecg.simulate.patient import Patient, draw_patient
@@ -18,27 +19,8 @@ __all__ = ["Heart", "RecordKey", "draw_heart", "qrs_axis_deg"]
 _STAGES: tuple[Stage, ...] = ("acute", "recent", "old")
 
 
-@dataclass(frozen=True)
-class RecordKey:
-    """Where the random numbers of a record come from: equal keys give equal records on every machine.
-
-    Args:
-        seed: Seed of the cohort, >= 0.
-        patient: Number of the patient, >= 0.
-        record: Number of the patient's record, >= 0.
-    """
-
-    seed: int
-    patient: int = 0
-    record: int = 0
-
-    def patient_stream(self, purpose: int) -> np.random.Generator:
-        """Return fresh random numbers that all records of the patient share."""
-        return _generator(self.seed, (self.patient, 0, purpose))
-
-    def record_stream(self, purpose: int) -> np.random.Generator:
-        """Return fresh random numbers of this record."""
-        return _generator(self.seed, (self.patient, 1 + self.record, purpose))
+class RecordKey(simulated_keys.RecordKey):
+    """One record of one simulated patient, whose findings are drawn before anything else."""
 
     def findings(self) -> tuple[str, ...]:
         """Draw what the patient has; cheap, because nothing else needs to be drawn for it."""
@@ -99,7 +81,3 @@ def qrs_axis_deg(heart: Heart) -> float:
     """
     leads = beat_leads(heart.beat, heart.patient, np.arange(0.0, heart.beat.qrs_s, 0.002))
     return float(np.degrees(np.arctan2(leads["aVF"].sum() * 2 / np.sqrt(3), leads["I"].sum())))
-
-
-def _generator(seed: int, key: tuple[int, ...]) -> np.random.Generator:
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -11,6 +10,7 @@ import numpy as np
 
 from medclip.core.errors import InputError
 from medclip.core.sample import Sample
+from medclip.core.simulated_keys import checked_seed, cohort_keys
 from medclip.modalities.ecg.leads import STANDARD_LEADS
 from medclip.modalities.ecg.simulate.findings import labels_of
 from medclip.modalities.ecg.simulate.heart import Heart, RecordKey, draw_heart
@@ -18,9 +18,7 @@ from medclip.modalities.ecg.simulate.noise import NOISE_PRESETS, NoiseLevels, dr
 from medclip.modalities.ecg.simulate.render import digitise, independent_leads, take_off
 from medclip.modalities.ecg.simulate.reports import write_report
 
-__all__ = ["Description", "cohort_keys", "describe_record", "simulate_cohort", "simulate_ecg", "simulate_record"]
-
-_SECOND_RECORD_SHARE = 0.2
+__all__ = ["Description", "describe_record", "simulate_cohort", "simulate_ecg", "simulate_record"]
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ def simulate_ecg(
     >>> ecg.channel_names[:3], [code for code, value in ecg.labels.items() if value == 1]
     (('I', 'II', 'III'), ['AFIB', 'LVH'])
     """
-    key = RecordKey(_checked_seed(seed))
+    key = RecordKey(checked_seed(seed))
     return simulate_record(
         key,
         findings,
@@ -144,32 +142,14 @@ def simulate_cohort(
     >>> [ecg.record_id for ecg in simulate_cohort(3, 7, sampling_rate_hz=100)]
     ['7-00000-0', '7-00001-0', '7-00002-0']
     """
-    for key in cohort_keys(n_patients, seed):
+    for key in cohort_keys(n_patients, seed, RecordKey):
         yield simulate_record(key, sampling_rate_hz=sampling_rate_hz, duration_s=duration_s, noise=noise)
 
 
-def cohort_keys(n_patients: int, seed: int) -> tuple[RecordKey, ...]:
-    """Return the keys of all records of a cohort, patient by patient.
-
-    Raises:
-        InputError: A number is out of range.
-    """
-    if not 1 <= n_patients <= 100_000:
-        raise InputError("a cohort needs patients", received=n_patients, allowed="1 to 100000")
-    seed = _checked_seed(seed)
-    second = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed))).random(n_patients)
-    return tuple(
-        RecordKey(seed, patient, record)
-        for patient in range(n_patients)
-        for record in range(1 + int(second[patient] < _SECOND_RECORD_SHARE))
-    )
-
-
 def _describe(heart: Heart, key: RecordKey, language: str | None) -> Description:
-    patient_id = f"{key.seed}-{key.patient:05d}"
     return Description(
-        record_id=f"{patient_id}-{key.record}",
-        patient_id=patient_id,
+        record_id=key.record_id,
+        patient_id=key.patient_id,
         report=write_report(heart, language=language, random=key.record_stream(2)),
         labels=labels_of(heart.findings),
         attributes={"age": float(heart.patient.age_years), "sex": heart.patient.sex, "device": "simulator"},
@@ -188,16 +168,6 @@ def _record(
     )
     leads_mv += draw_noise(levels, sampling_rate_hz=sampling_rate_hz, n_samples=n_samples, random=random)
     return digitise(leads_mv)
-
-
-def _checked_seed(seed: int) -> int:
-    try:
-        number = operator.index(seed)
-    except TypeError as error:
-        raise InputError("a seed must be a whole number", received=repr(seed)) from error
-    if number < 0:
-        raise InputError("a seed must not be negative", received=number, allowed="0 or more")
-    return number
 
 
 def _checked_length(sampling_rate_hz: float, duration_s: float) -> int:

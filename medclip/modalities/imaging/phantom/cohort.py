@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import overload
 
 import numpy as np
 
-from medclip.core.dataset import LabelTable, RecordInfo
+from medclip.core.dataset import LabelTable, RecordInfo, RecordSequence
 from medclip.core.errors import LabelError
 from medclip.core.sample import Sample
-from medclip.modalities.imaging.phantom.keys import RecordKey
+from medclip.core.simulated_keys import RecordKey
 
 __all__ = ["CohortDataset", "Description"]
 
@@ -92,7 +91,7 @@ class CohortDataset:
         return LabelTable(self.codes, np.array(rows, np.float32))
 
 
-class _Records(Sequence[RecordInfo]):
+class _Records(RecordSequence):
     """The index of a simulated cohort, described as it is read."""
 
     def __init__(self, dataset: CohortDataset) -> None:
@@ -101,15 +100,7 @@ class _Records(Sequence[RecordInfo]):
     def __len__(self) -> int:
         return len(self._dataset)
 
-    @overload
-    def __getitem__(self, index: int) -> RecordInfo: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[RecordInfo]: ...
-
-    def __getitem__(self, index: int | slice) -> RecordInfo | Sequence[RecordInfo]:
-        if isinstance(index, slice):
-            return tuple(self[position] for position in range(*index.indices(len(self))))
+    def at(self, index: int) -> RecordInfo:
         key, view = self._dataset.items[index]
         described = self._dataset.describe(key, view)
         fold = str(key.patient % _N_FOLDS + 1)

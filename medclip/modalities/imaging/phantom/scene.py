@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
+from medclip.core.simulated_keys import RecordKey
 from medclip.modalities.imaging.phantom.anatomy import Anatomy, Posture, draw_anatomy
 from medclip.modalities.imaging.phantom.disease import Lesion, draw_disease
-from medclip.modalities.imaging.phantom.keys import RecordKey
 
 __all__ = ["Scene", "draw_scene"]
 

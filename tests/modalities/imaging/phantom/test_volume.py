@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from medclip.core.errors import InputError
+from medclip.core.simulated_keys import RecordKey
 from medclip.modalities.imaging.phantom.disease import KINDS, LOBES
 from medclip.modalities.imaging.phantom.grid import Grid
-from medclip.modalities.imaging.phantom.keys import RecordKey
 from medclip.modalities.imaging.phantom.lesions import nodule_radius_mm
 from medclip.modalities.imaging.phantom.radiograph import (
     attenuation_per_mm,

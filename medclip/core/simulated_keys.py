@@ -1,9 +1,10 @@
-"""Where the random numbers of simulated patients come from: equal keys give equal images."""
+"""Where the random numbers of simulated patients come from: equal keys give equal records."""
 
 from __future__ import annotations
 
 import operator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -47,8 +48,16 @@ class RecordKey:
         return _generator(self.seed, (self.patient, 1 + self.record, purpose))
 
 
-def cohort_keys(n_patients: int, seed: int) -> tuple[RecordKey, ...]:
+_Key = TypeVar("_Key", bound=RecordKey)
+
+
+def cohort_keys(n_patients: int, seed: int, kind: type[_Key]) -> tuple[_Key, ...]:
     """Return the keys of all records of a cohort, patient by patient; one patient in five has two records.
+
+    Args:
+        n_patients: 1 to 100,000.
+        seed: At least 0; cohorts of different seeds share no patient.
+        kind: ``RecordKey`` or a class derived from it.
 
     Raises:
         InputError: A number is out of range.
@@ -58,7 +67,7 @@ def cohort_keys(n_patients: int, seed: int) -> tuple[RecordKey, ...]:
     seed = checked_seed(seed)
     second = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed))).random(n_patients)
     return tuple(
-        RecordKey(seed, patient, record)
+        kind(seed, patient, record)
         for patient in range(n_patients)
         for record in range(1 + int(second[patient] < _SECOND_RECORD_SHARE))
     )
