@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset, FileDataset
     from pydicom.tag import BaseTag
 
-__all__ = ["DicomFile", "is_dicom", "open_dicom"]
+__all__ = ["DicomFile", "WatchedFile", "is_dicom", "open_dicom"]
 
 MAXIMUM_BYTES = 4 << 30
 """Largest file that is opened: an enhanced CT of 4,000 frames is half of it."""
@@ -132,7 +132,7 @@ def _check_size(path: Path, file: BinaryIO, maximum_bytes: int) -> None:
 
 
 def _parse(path: Path, content: BinaryIO, meta: Dataset) -> DicomFile:
-    watched = _Watched(content)
+    watched = WatchedFile(content)
     header = _header(watched, meta)
     if watched.n_missing:
         raise FormatError(
@@ -148,7 +148,7 @@ def _parse(path: Path, content: BinaryIO, meta: Dataset) -> DicomFile:
     return DicomFile(path, header, syntax, offset if has_pixels else None)
 
 
-def _header(content: _Watched, meta: Dataset) -> FileDataset:
+def _header(content: WatchedFile, meta: Dataset) -> FileDataset:
     from pydicom.dataset import FileDataset, FileMetaDataset
     from pydicom.filereader import read_dataset, read_partial
 
@@ -180,14 +180,19 @@ def _transfer_syntax(header: FileDataset) -> str:
     return syntax
 
 
-class _Watched:
-    """A file that notes what was asked for beyond its end, over which ``pydicom`` passes in silence."""
+class WatchedFile:
+    """A file that notes what was asked for beyond its end, over which ``pydicom`` passes in silence.
+
+    Args:
+        file: The file; ``n_missing`` counts the bytes that it is too short.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self.n_missing = 0
 
     def read(self, size: int = -1) -> bytes:
+        """Read as a file does."""
         content = self._file.read(size)
         # Asking for one more tag is how the end is found.
         if len(content) < size and (content or size not in (1, 4, 8)):
@@ -195,9 +200,11 @@ class _Watched:
         return content
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go as a file does."""
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
+        """Tell as a file does."""
         return self._file.tell()
 
 

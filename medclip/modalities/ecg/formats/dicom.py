@@ -8,13 +8,14 @@ import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from medclip.core.errors import FormatError, MedclipError, MissingDependencyError
 from medclip.core.modality import Format
 from medclip.core.sample import Sample
 from medclip.modalities.ecg.formats._dicom_description import KEYWORDS, attributes_of, patient_id_of, report_of
 from medclip.modalities.ecg.formats._dicom_rhythm import read_rhythm
+from medclip.modalities.imaging.dicom_file import WatchedFile
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -58,7 +59,7 @@ def read(path: Path) -> Sample:
     content = _content_of(path)
     is_little_endian = _check_container(path, content[:_HEAD_BYTES])
     with _damaged(path):
-        dataset = _parse(content)
+        dataset = _parse(path, content)
         rhythm = read_rhythm(dataset, path, is_little_endian=is_little_endian)
         return Sample(
             modality="ecg",
@@ -144,10 +145,14 @@ def _name_of(uid: str | None) -> str:
     return UID(uid).name
 
 
-def _parse(content: bytes) -> Dataset:
+def _parse(path: Path, content: bytes) -> Dataset:
     with _installed():
         from pydicom import dcmread
-    return dcmread(io.BytesIO(content), specific_tags=list(KEYWORDS))
+    watched = WatchedFile(io.BytesIO(content))
+    dataset = dcmread(cast(BinaryIO, watched), specific_tags=list(KEYWORDS))
+    if watched.n_missing:
+        raise FormatError(f"{path} is truncated", received=f"{watched.n_missing} bytes too few", action=_COPY_AGAIN)
+    return dataset
 
 
 @contextlib.contextmanager
