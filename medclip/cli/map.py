@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medclip.cli.arguments import Parser, add_model, add_prompts, add_resampling
+from medclip.cli.names import FreeNames
+from medclip.core.files import output_errors, write_whole
 from medclip.core.one_line import one_line
 
 if TYPE_CHECKING:
@@ -27,7 +32,7 @@ def main(given: Sequence[str]) -> int:
     """Write maps of findings; a file that cannot be used is reported and the others are still answered."""
     args = _parser().parse_args(given[1:])
 
-    from medclip.core.errors import MedclipError
+    from medclip.core.errors import MedclipError, OutputError
     from medclip.data.access import read
     from medclip.zeroshot.findings import RESEARCH_USE
     from medclip.zeroshot.model import load
@@ -37,11 +42,13 @@ def main(given: Sequence[str]) -> int:
     model.prompt_set(labels, args.prompts)
     writers = _writers(labels.modality, args.format)
     _check_findings(labels, args.findings)
-    n_failed = 0
+    if args.out.exists() and not args.out.is_dir():
+        raise OutputError(f"{args.out} is no folder", action="choose another --out")
+    n_failed, names = 0, FreeNames()
     for path in args.files:
         try:
             sample = read(path, allow_resampling=args.allow_resampling)
-            made = list(_written(model, labels, sample, path, writers, args.findings, args.prompts, args.out))
+            made = list(_written(model, labels, sample, path, writers, args, names))
         except MedclipError as error:
             n_failed += 1
             name = one_line(str(path))
@@ -81,33 +88,42 @@ def _written(
     sample: Sample,
     path: Path,
     writers: Mapping[str, MapWriter | None],
-    codes: Sequence[str] | None,
-    prompts: str | None,
-    folder: Path,
+    args: argparse.Namespace,
+    names: FreeNames,
 ) -> Iterator[str]:
-    """Write the maps of one file, and say of each where it is highest."""
-    findings = model.diagnose(sample, labels=labels, prompts=prompts)
-    scores = {entry.code: entry.score for entry in findings.scores}
-    chosen = codes or [entry.code for entry in findings.scores if entry.polarity == "abnormal"][:_SHOWN]
-    for found in model.maps(sample, chosen, labels=labels, prompts=prompts):
-        stem = f"{path.stem}-{''.join(letter if letter.isalnum() else '_' for letter in found.code)}"
-        for name, writer in writers.items():
-            target = folder / f"{stem}{'' if name in (_PICTURE, 'nifti') else f'-{name}'}"
-            if writer is None:
-                target = target.with_name(f"{target.name}.png")
-                _draw(found, sample, scores[found.code], target)
-            else:
-                target = target.with_name(f"{target.name}{writer.suffix}")
-                writer.write(found, sample, path, target)
-            yield f"  {found.name}: score {scores[found.code]:.2f}, {_place(found, sample)}; {one_line(str(target))}"
+    """Write the maps of one file, all of them or none, and say of each where it is highest."""
+    findings = model.diagnose(sample, labels=labels, prompts=args.prompts)
+    yield from (f"  {issue.severity}: {issue.message}" for issue in findings.quality)
+    yield from (f"  note: {note}" for note in findings.notes)
+    chosen = args.findings or [entry.code for entry in findings.scores if entry.polarity == "abnormal"][:_SHOWN]
+    maps = model.maps(sample, chosen, labels=labels, prompts=args.prompts)
+    stem = names.free(path.stem)
+    with output_errors(args.out), tempfile.TemporaryDirectory() as folder:
+        made = [
+            (found, _write(found, sample, path, stem, name, writer, Path(folder)))
+            for found in maps
+            for name, writer in writers.items()
+        ]
+        args.out.mkdir(parents=True, exist_ok=True)
+        for found, temporary in made:
+            target = args.out / temporary.name
+            with write_whole(target) as beside:
+                shutil.copyfile(temporary, beside)
+            yield f"  {found.name}: score {found.score:.2f}, {_place(found, sample)}; {one_line(str(target))}"
 
 
-def _draw(found: FindingMap, sample: Sample, score: float, target: Path) -> None:
-    from medclip.core.files import write_whole
-
-    figure = sample.plot(findings=[(found.name, score)], heat=found.values)
-    with write_whole(target) as temporary:
-        figure.savefig(temporary, format="png")
+def _write(
+    found: FindingMap, sample: Sample, path: Path, stem: str, name: str, writer: MapWriter | None, folder: Path
+) -> Path:
+    code = "".join(letter if letter.isalnum() else "_" for letter in found.code)
+    # Formats of one ending are told apart by their names.
+    format_name = f"-{name}" if name.startswith("dicom") else ""
+    target = folder / f"{stem}-{code}{format_name}{'.png' if writer is None else writer.suffix}"
+    if writer is None:
+        sample.plot(findings=[(found.name, found.score)], heat=found.values).savefig(target, format="png")
+    else:
+        writer.write(found, sample, path, target)
+    return target
 
 
 def _place(found: FindingMap, sample: Sample) -> str:

@@ -26,6 +26,7 @@ def main(given: Sequence[str]) -> int:
     extract.add_argument("reports", type=Path, metavar="FILE", help="CSV file, or folder of .txt or .xml files")
     extract.add_argument("--labels", required=True, metavar="NAME", help="label set, one of medclip data labels")
     extract.add_argument("--out", required=True, type=Path, metavar="FILE", help="CSV file to write")
+    extract.add_argument("--overwrite", action="store_true", help="replace FILE if it is there")
     extract.add_argument("--id", metavar="COLUMN", help="column of identifiers; default: the first")
     extract.add_argument("--text", metavar="COLUMN", help="column of reports; default: report, text or the sections")
     extract.add_argument(
@@ -40,10 +41,15 @@ def main(given: Sequence[str]) -> int:
 
 
 def _extract(args: argparse.Namespace) -> None:
+    from medclip.core.errors import OutputError
     from medclip.core.label_set import LabelSet
     from medclip.evaluation.weak_labels import write_weak_labels
     from medclip.modalities.report.collection import read_reports
 
+    if args.out.exists() and (args.reports.exists() and args.out.samefile(args.reports)):
+        raise OutputError(f"{args.out} holds the reports themselves", action="choose another --out")
+    if args.out.exists() and not args.overwrite:
+        raise OutputError(f"{args.out} exists already", action="choose another --out, or say --overwrite")
     labels = LabelSet.load(args.labels)
     reports = read_reports(args.reports, id_column=args.id, text_column=args.text)
     counts = write_weak_labels(reports, labels, args.out, uncertain=args.uncertain)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medclip.cli.arguments import Parser, add_model, add_prompts, add_resampling, add_windows
+from medclip.cli.names import FreeNames
 from medclip.core.one_line import one_line
 
 if TYPE_CHECKING:
@@ -116,21 +117,13 @@ class _Pictures:
         if folder.exists() and not folder.is_dir():
             raise OutputError(f"{folder} is no folder", action="choose another --plot")
         self._folder = folder
-        self._taken: set[str] = set()
+        self._names = FreeNames()
 
     def draw(self, findings: Findings, path: Path) -> Path:
         from medclip.core.files import write_whole
 
         figure = findings.plot()
-        target = self._folder / f"{self._free_name(path.stem)}.png"
+        target = self._folder / f"{self._names.free(path.stem)}.png"
         with write_whole(target) as temporary:
             figure.savefig(temporary, format="png")
         return target
-
-    def _free_name(self, stem: str) -> str:
-        name, number = stem, 1
-        while name in self._taken:
-            number += 1
-            name = f"{stem}-{number}"
-        self._taken.add(name)
-        return name

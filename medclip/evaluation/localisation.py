@@ -130,7 +130,7 @@ def evaluate_localisation(
     return Localisation(
         *pointing(pointed, labels.codes, n_resamples=n_resamples, seed=seed),
         n_records=len(records),
-        n_patients=len({one.patient_id for one in pointed}),
+        n_patients=len({dataset.records[record].patient_id for record in records}),
         dataset=dataset.name,
         folds=tuple(map(str, folds or ())),
         model=model.bundle.name,

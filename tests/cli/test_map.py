@@ -88,3 +88,26 @@ def test_a_series_is_mended_only_when_that_is_asked_for(real_data: Path) -> None
     assert any("resampled" in note for note in mended.attributes["notes"])
     with pytest.raises(FormatError, match="allow resampling"):
         medclip.read(folder)
+
+
+def test_pictures_that_share_a_name_get_maps_of_their_own(run, smoke_image_bundle, picture, tmp_path) -> None:
+    other = tmp_path / "other" / "chest.png"
+    other.parent.mkdir()
+    Image.fromarray(np.asarray(Image.open(picture))[::-1]).save(other)
+    options = ("--model", smoke_image_bundle, *LABELS, "--findings", "Nodule", "--out", tmp_path / "maps")
+    code, out, _ = run("map", picture, other, *options)
+    assert code == 0
+    assert sorted(path.name for path in (tmp_path / "maps").iterdir()) == ["chest-2-Nodule.png", "chest-Nodule.png"]
+    assert "generated recordings only" in out
+
+
+def test_all_maps_of_a_file_are_written_or_none(run, smoke_image_bundle, picture, tmp_path) -> None:
+    options = ("--labels", "simulated-cxr", "--format", "png", "dicom-seg", "--out", tmp_path / "maps")
+    code, out, err = run("map", picture, "--model", smoke_image_bundle, *options)
+    assert (code, out) == (2, "")
+    assert "no DICOM file" in err
+    assert not (tmp_path / "maps").exists()
+    (tmp_path / "file").write_text("mine")
+    code, _, err = run("map", picture, "--model", smoke_image_bundle, *LABELS, "--out", tmp_path / "file")
+    assert code == 2
+    assert "is no folder" in err

@@ -55,3 +55,17 @@ def test_bad_input_is_one_line_and_leaves_nothing(run, reports: Path, change: di
     assert err.count("\n") == 1
     assert SECRET not in err
     assert sorted(path.name for path in folder.iterdir()) == ["reports.csv"]
+
+
+def test_what_is_there_already_is_kept(run, reports: Path, tmp_path: Path) -> None:
+    before = reports.read_bytes()
+    for options in ((), ("--overwrite",)):
+        code, _, err = run("reports", "extract", reports, "--labels", "chexpert", "--out", reports, *options)
+        assert (code, err.count("\n")) == (2, 1)
+        assert "holds the reports themselves" in err
+    assert reports.read_bytes() == before
+    (tmp_path / "l.csv").write_text("mine")
+    arguments = ("reports", "extract", reports, "--labels", "chexpert", "--out", tmp_path / "l.csv")
+    assert run(*arguments)[0] == 2
+    assert (tmp_path / "l.csv").read_text() == "mine"
+    assert run(*arguments, "--overwrite")[0] == 0

@@ -32,15 +32,21 @@ def assess_quality(sample: Sample) -> tuple[QualityIssue, ...]:
     """
     if sample.array.ndim != 3 or sample.spacing_mm is None:
         raise InputError("there is no volume to assess", received=f"array of shape {sample.array.shape}")
-    issues = [*_slices(sample), *_values(sample)]
+    issues = [*_body_part(sample), *_slices(sample), *_values(sample)]
     if min(sample.array.shape) > 1:
         issues += _coverage(*_coarse(sample))
     issues += [
-        QualityIssue("resampled", (), f"The series was {note.removeprefix('resampled: ')} by resampling.", "note")
+        QualityIssue("resampled", (), f"The series was resampled: {note.removeprefix('resampled: ')}.", "note")
         for note in sample.attributes.get("notes", ())
         if note.startswith("resampled: ")
     ]
     return tuple(issues)
+
+
+def _body_part(sample: Sample) -> list[QualityIssue]:
+    part = sample.attributes.get("body_part")
+    message = f"The header says that this is a CT of another part of the body: {part}. Send the chest CT."
+    return [QualityIssue("body_part", (), message)] if part else []
 
 
 def _slices(sample: Sample) -> list[QualityIssue]:

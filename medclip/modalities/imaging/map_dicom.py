@@ -7,6 +7,8 @@ where the source may go.
 from __future__ import annotations
 
 import contextlib
+import copy
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,20 +16,52 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from medclip.core._heads import split_record
 from medclip.core.errors import FormatError, MissingDependencyError
 from medclip.core.files import write_whole
 from medclip.core.finding_map import FindingMap
 from medclip.core.sample import Sample
+from medclip.modalities.imaging.archive import holds_dicom, is_archive
+from medclip.modalities.imaging.dicom_file import is_dicom
+from medclip.modalities.imaging.series import source_headers
 from medclip.version import __version__
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["write_parametric_map", "write_segmentation"]
+__all__ = ["dicom_headers", "write_parametric_map", "write_segmentation"]
 
 _SCHEME = "99MEDCLIP"
+# Attributes of the patient and study that must be there and may be empty (type 2 in DICOM PS3.3).
+_REPEATED = (
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyDate",
+    "StudyTime",
+    "ReferringPhysicianName",
+    "StudyID",
+    "AccessionNumber",
+)
+_HEAD_BYTES = 4096
 _SERIES_NUMBER = 9000  # behind the series of any scanner
 _LONGEST_LABEL, _LONGEST_MEANING = 16, 64
+
+
+def dicom_headers(source: Path) -> list[Dataset]:
+    """Return the headers of a DICOM series; they name the patient.
+
+    Raises:
+        FormatError: ``source`` is no DICOM, or as ``read_series`` raises.
+    """
+    path = split_record(source)[0]
+    if path.is_file():
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+        if not is_dicom(head) and not (is_archive(head) and holds_dicom(path)):
+            raise FormatError(f"{source} is no DICOM, which a DICOM map could refer to", action="write another format")
+    return source_headers(source)
 
 
 def write_parametric_map(found: FindingMap, sample: Sample, headers: Sequence[Dataset], target: Path) -> None:
@@ -62,7 +96,7 @@ def write_parametric_map(found: FindingMap, sample: Sample, headers: Sequence[Da
     window = highdicom.VOILUTTransformation(window_center=high / 2, window_width=max(high - lowest - 1.0, 1e-3))
     with _refusing(headers):
         made = highdicom.pm.ParametricMap(
-            source_images=list(headers),
+            source_images=[_complete(header) for header in headers],
             pixel_array=_volume(highdicom, values, sample, headers),
             real_world_value_mappings=[mapping],
             voi_lut_transformations=[window],
@@ -114,7 +148,7 @@ def write_segmentation(
     )
     with _refusing(headers):
         made = highdicom.seg.Segmentation(
-            source_images=list(headers),
+            source_images=[_complete(header) for header in headers],
             pixel_array=_volume(highdicom, inside.astype(np.uint8), sample, headers),
             segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
             segment_descriptions=[segment],
@@ -149,6 +183,24 @@ def _volume(highdicom: Any, values: np.ndarray, sample: Sample, headers: Sequenc
     return highdicom.Volume(values, affine, coordinate_system="PATIENT", frame_of_reference_uid=frame)
 
 
+def _complete(header: Dataset) -> Dataset:
+    """Return a header with everything that a derived object has to repeat, empty where it was lost.
+
+    Files that were made anonymous lack these, or hold a word in place of a date.
+    """
+    copied = copy.deepcopy(header)
+    for keyword in _REPEATED:
+        if keyword not in copied:
+            setattr(copied, keyword, None if keyword.endswith(("Date", "Time")) else "")
+    for keyword in ("PatientBirthDate", "StudyDate", "StudyTime"):
+        if not re.fullmatch(r"[0-9.]*", str(copied.get(keyword) or "")):
+            setattr(copied, keyword, None)
+    stated = getattr(copied, "file_meta", {}).get("MediaStorageSOPClassUID")
+    if not copied.get("SOPClassUID") and stated:
+        copied.SOPClassUID = stated
+    return copied
+
+
 def _equipment(highdicom: Any) -> dict[str, Any]:
     return {
         "series_instance_uid": highdicom.UID(),
@@ -171,9 +223,12 @@ def _refusing(headers: Sequence[Dataset]) -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     except (AttributeError, ValueError, TypeError, KeyError) as error:
+        # The name of an attribute identifies nobody; a value may.
+        named = re.search(r"attribute '([A-Za-z]+)'", str(error)) if isinstance(error, AttributeError) else None
         raise FormatError(
-            f"the {len(headers)} source files lack what a DICOM map has to repeat ({type(error).__name__})",
-            action="write nifti or png instead",
+            "the source lacks what a DICOM map has to repeat",
+            received=f"no {named[1]}" if named else f"{len(headers)} headers that cannot be used",
+            action="write another format",
         ) from error
 
 

@@ -45,6 +45,7 @@ _WANTED: Mapping[int, _Wanted] = {
     0x00080060: _Wanted("Modality", "text"),
     0x0008103E: _Wanted("SeriesDescription", "text"),
     0x00180010: _Wanted("ContrastBolusAgent", "text"),
+    0x00180015: _Wanted("BodyPartExamined", "text"),
     0x00180050: _Wanted("SliceThickness", "decimal"),
     0x00181120: _Wanted("GantryDetectorTilt", "decimal"),
     0x00181210: _Wanted("ConvolutionKernel", "text"),

@@ -13,6 +13,7 @@ import numpy as np
 from medclip.core._heads import split_record
 from medclip.core.errors import FormatError
 from medclip.core.sample import Sample
+from medclip.modalities.imaging.body_part import other_part_named
 from medclip.modalities.imaging.decoding import decoded
 from medclip.modalities.imaging.dicom_file import open_dicom
 from medclip.modalities.imaging.geometry import Grid, canonical
@@ -259,6 +260,9 @@ def _attributes(images: Sequence[Slice], notes: Sequence[str]) -> dict[str, Any]
         attributes["slice_thickness_mm"] = thickness_mm[0]
     if is_kernel(kernel_of(header)):
         attributes["reconstruction_kernel"] = kernel_of(header)
+    other_part = other_part_named(header.text("BodyPartExamined"))
+    if other_part:
+        attributes["body_part"] = other_part
     if header.text("ContrastBolusAgent"):
         attributes["has_contrast_agent"] = True
     if notes:

@@ -65,3 +65,10 @@ def test_resampling_is_told() -> None:
 def test_what_is_no_volume_is_refused() -> None:
     with pytest.raises(InputError, match="no volume"):
         Sample("ct", np.zeros((4, 4), np.float32), "x").quality()
+
+
+def test_another_part_of_the_body_is_said() -> None:
+    sample = chest().replace(attributes={"body_part": "head"})
+    (issue,) = sample.quality()
+    assert issue.kind == "body_part"
+    assert "another part of the body: head" in issue.message

@@ -140,8 +140,11 @@ def test_nothing_above_the_limit_and_another_recording_are_refused(tmp_path: Pat
         write_nifti(found(), Sample("ct", np.zeros((2, 2, 2), np.float32), "r"), Path("x"), tmp_path / "map.nii")
     with pytest.raises(FormatError, match="where its voxels lie"):
         write_nifti(found(), Sample("ct", np.zeros(SHAPE, np.float32), "r"), Path("x"), tmp_path / "map.nii")
-    del headers[0].StudyInstanceUID
-    with pytest.raises(FormatError, match="lack what a DICOM map has to repeat") as error:
+    for header in headers:
+        del header.StudyInstanceUID
+    with pytest.raises(
+        FormatError, match="lacks what a DICOM map has to repeat: received no StudyInstanceUID"
+    ) as error:
         write_parametric_map(found(), volume(), headers, tmp_path / "map.dcm")
     assert "Distinctive" not in str(error.value)
     assert not list(tmp_path.iterdir())
@@ -161,3 +164,15 @@ def test_no_name_is_said_aloud(
 def test_a_map_needs_values(values: np.ndarray) -> None:
     with pytest.raises(InputError, match="no finite float32 value"):
         FindingMap("A", "a", values)
+
+
+def test_a_source_that_was_made_anonymous_can_be_referred_to(tmp_path: Path, headers: list) -> None:
+    """What must be there and may be empty is missing, or holds a word in place of a date."""
+    for header in headers:
+        del header.PatientSex
+        del header.AccessionNumber
+        header["PatientBirthDate"]._value = "a1b2c3"
+    write_segmentation(found(), volume(), headers, tmp_path / "map.dcm")
+    made = pydicom.dcmread(tmp_path / "map.dcm")
+    assert (str(made.PatientSex or ""), str(made.PatientBirthDate or "")) == ("", "")
+    assert "PatientSex" not in headers[0]

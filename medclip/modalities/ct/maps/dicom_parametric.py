@@ -7,14 +7,13 @@ from pathlib import Path
 from medclip.core.finding_map import FindingMap
 from medclip.core.modality import MapWriter
 from medclip.core.sample import Sample
-from medclip.modalities.imaging.map_dicom import write_parametric_map
-from medclip.modalities.imaging.series import source_headers
+from medclip.modalities.imaging.map_dicom import dicom_headers, write_parametric_map
 
 __all__ = ["MAP_WRITER"]
 
 
 def _write(found: FindingMap, sample: Sample, source: Path, target: Path) -> None:
-    write_parametric_map(found, sample, source_headers(source), target)
+    write_parametric_map(found, sample, dicom_headers(source), target)
 
 
 MAP_WRITER = MapWriter(

@@ -7,14 +7,13 @@ from pathlib import Path
 from medclip.core.finding_map import FindingMap
 from medclip.core.modality import MapWriter
 from medclip.core.sample import Sample
-from medclip.modalities.imaging.map_dicom import write_segmentation
-from medclip.modalities.imaging.series import source_headers
+from medclip.modalities.imaging.map_dicom import dicom_headers, write_segmentation
 
 __all__ = ["MAP_WRITER"]
 
 
 def _write(found: FindingMap, sample: Sample, source: Path, target: Path) -> None:
-    write_segmentation(found, sample, source_headers(source), target)
+    write_segmentation(found, sample, dicom_headers(source), target)
 
 
 MAP_WRITER = MapWriter(

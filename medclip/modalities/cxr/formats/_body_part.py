@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from medclip.modalities.imaging.body_part import is_chest_named, other_part_named
 from medclip.modalities.imaging.header_values import items_of, text_of
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 __all__ = ["is_chest", "other_body_part"]
-
-_CHEST = re.compile(r"CHEST|THORA|TORAX|LUNG|PULM|\bRIBS?\b|HEART|STERNUM|\bCXR\b", re.IGNORECASE)
-# From DICOM PS3.16 Annex L and what devices write.
-_OTHERS = """
-ABDOMEN ANKLE ARM BLADDER BRAIN BREAST CALCANEUS CALF CLAVICLE COCCYX CSPINE ELBOW EXTREMITY EYE FACE FEMUR FINGER FOOT
-FOREARM HAND HEAD HIP HUMERUS JAW KNEE KUB LEG LSPINE MAMMA MANDIBLE MAXILLA NASAL NECK ORBIT PATELLA PELVIS RADIUS
-SCAPULA SHOULDER SINUS SKULL SPINE STOMACH TEETH TEMPORAL THIGH THUMB TIBIA TOE TOOTH TSPINE ULNA WRIST
-"""
-_OTHER = re.compile("|".join(sorted(_OTHERS.split(), key=len, reverse=True)))
 
 
 def is_chest(header: Dataset, path: Path) -> bool:
@@ -29,7 +20,7 @@ def is_chest(header: Dataset, path: Path) -> bool:
     Raises:
         FormatError: The elements that tell cannot be decoded.
     """
-    return any(_CHEST.search(text) for text in _stated(header, path))
+    return any(is_chest_named(text) for text in _stated(header, path))
 
 
 def other_body_part(header: Dataset, path: Path) -> str | None:
@@ -40,8 +31,7 @@ def other_body_part(header: Dataset, path: Path) -> str | None:
     """
     if is_chest(header, path):
         return None
-    found = _OTHER.search(" ".join(_stated(header, path)).upper())
-    return found[0].lower() if found else None
+    return other_part_named(" ".join(_stated(header, path)))
 
 
 def _stated(header: Dataset, path: Path) -> list[str]:
