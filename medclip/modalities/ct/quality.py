@@ -36,6 +36,11 @@ def assess_quality(sample: Sample) -> tuple[QualityIssue, ...]:
     if min(sample.array.shape) > 1:
         issues += _coverage(*_coarse(sample))
     issues += [
+        QualityIssue("left_out", (), f"Not looked at: {note.removeprefix('left out: ')}.", "note")
+        for note in sample.attributes.get("notes", ())
+        if note.startswith("left out: ")
+    ]
+    issues += [
         QualityIssue("resampled", (), f"The series was resampled: {note.removeprefix('resampled: ')}.", "note")
         for note in sample.attributes.get("notes", ())
         if note.startswith("resampled: ")

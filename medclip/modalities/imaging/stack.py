@@ -178,7 +178,7 @@ def check(stack: Stack, repairs: Collection[str] = ()) -> None:
             "the slices are shifted against each other, as with a tilted gantry",
             received=f"a tilt of {stack.tilt_deg:.1f} degrees",
             allowed=f"each within {_STRAIGHT_PIXELS:g} pixels of the normal",
-            action="allow resampling to have them straightened, or give a series reconstructed without tilt",
+            action="allow resampling (--allow-resampling) to have them straightened, or give a series without tilt",
         )
 
 
@@ -198,7 +198,7 @@ def _check_gaps(stack: Stack, may_fill: bool, *, is_tilted: bool) -> None:
         what + (", and they are shifted against each other, as with a tilted gantry" if is_tilted else ""),
         received=received + (f" and a tilt of {stack.tilt_deg:.1f} degrees" if is_tilted else ""),
         allowed=f"one gap within {100 * _EVEN_SHARE:g} %" + limits,
-        action=_GIVE_ALL + ("" if may_fill else ", or allow resampling to have this mended"),
+        action=_GIVE_ALL + ("" if may_fill else ", or allow resampling (--allow-resampling) to have this mended"),
     )
 
 

@@ -57,11 +57,6 @@ def test_each_fault_is_found_alone() -> None:
     assert kinds(whole.replace(array=whole.array[25:35])) == ["few_slices", "lungs_cut", "lungs_cut"]
 
 
-def test_resampling_is_told() -> None:
-    sample = chest().replace(attributes={"notes": ("left out: 1 x localizer", "resampled: gaps were made even")})
-    assert kinds(sample) == ["resampled"]
-
-
 def test_what_is_no_volume_is_refused() -> None:
     with pytest.raises(InputError, match="no volume"):
         Sample("ct", np.zeros((4, 4), np.float32), "x").quality()
@@ -72,3 +67,10 @@ def test_another_part_of_the_body_is_said() -> None:
     (issue,) = sample.quality()
     assert issue.kind == "body_part"
     assert "another part of the body: head" in issue.message
+
+
+def test_what_was_left_out_or_mended_is_said() -> None:
+    notes = ("left out: 2 x localizer", "resampled: uneven gaps between slices were made even")
+    issues = chest().replace(attributes={"notes": notes}).quality()
+    assert [(issue.kind, issue.severity) for issue in issues] == [("left_out", "note"), ("resampled", "note")]
+    assert issues[0].message == "Not looked at: 2 x localizer."
