@@ -21,9 +21,9 @@ from medclip.prompts.prompt_set import PromptSet
 from medclip.zeroshot.answer import answer
 from medclip.zeroshot.calibrated import CalibratedClassifier
 from medclip.zeroshot.calibration import Calibration
-from medclip.zeroshot.classifier import ZeroShotClassifier
 from medclip.zeroshot.ensemble import Classifier, build_classifier, default_ensemble
 from medclip.zeroshot.findings import Findings
+from medclip.zeroshot.mapping import scores_of_places
 from medclip.zeroshot.windows import Pooling, WindowReview, batches, choose_windows
 
 if TYPE_CHECKING:
@@ -281,37 +281,16 @@ class Model:
         if unknown:
             raise LabelError(f"findings are not in label set {labels.name}", received=unknown, allowed=labels.codes)
         classifier = self.classifier(labels, prompts, ensemble=ensemble)
-        scores, grids = self._scores_and_grids(sample, classifier)
+        spec = self._spec(sample.modality)
+        if not isinstance(spec, RestorableSpec):
+            raise ConfigError("this kind of recording has no places to show on a map", received=sample.modality)
+        scores, grids = scores_of_places(self._network, spec.prepare(sample), sample.modality, classifier)
         names = {finding.code: finding.name for finding in labels.findings}
-        spec = self._restorable(sample.modality)
         columns = {code: classifier.codes.index(code) for code in findings}
         return tuple(
             FindingMap(code, names[code], spec.restore(grids[column], sample), float(scores[column]))
             for code, column in columns.items()
         )
-
-    @torch.inference_mode()
-    def _scores_and_grids(self, sample: Sample, classifier: Classifier) -> tuple[np.ndarray, np.ndarray]:
-        """Return the scores ``(n_findings,)``, and float32 ``(n_findings, *grid)`` of log-odds, one per token."""
-        prepared = self._restorable(sample.modality).prepare(sample)
-        values, mask = (
-            torch.from_numpy(np.ascontiguousarray(array[None])).to(self.device)
-            for array in (prepared.values, prepared.mask)
-        )
-        output = self._network.encode_tokens(sample.modality, values, mask)
-        if output.tokens is None or output.grid is None:
-            raise ConfigError("the encoder's tokens have no place in the image", action="use another encoder for maps")
-        if not isinstance(classifier, ZeroShotClassifier):
-            raise ConfigError("maps are drawn of scores that add up", allowed="the ensembles mean and centred")
-        parts = classifier.parts(output.tokens[0].cpu(), output.pooled[0].cpu())
-        scores = classifier.scores(output.pooled.float().cpu())[0]
-        return scores.numpy(), parts.T.reshape(-1, *output.grid).numpy()
-
-    def _restorable(self, modality: str) -> RestorableSpec:
-        spec = self._spec(modality)
-        if not isinstance(spec, RestorableSpec):
-            raise ConfigError("this kind of recording has no places to show on a map", received=modality)
-        return spec
 
     def embed(self, samples: Sequence[Sample], *, batch_size: int | None = None) -> Tensor:
         """Return normalised embeddings ``(n_samples, D)`` of recordings of one modality."""
