@@ -43,6 +43,12 @@ class Bundle:
         """Learned scale of similarities."""
         return float(self.described["scale"])
 
+    @property
+    def ensemble(self) -> str | None:
+        """How scores join the prompts of a finding, as the recipe says; None leaves it to the modality."""
+        chosen: str | None = self.described.get("ensemble")
+        return chosen
+
     @cached_property
     def digest(self) -> str:
         """Sha256 that identifies the model."""

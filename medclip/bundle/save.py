@@ -58,6 +58,8 @@ class BundleContent:
         training: Where the model comes from: data set and version, folds, recipe, losses, in plain types.
         centres: Per modality ``(D,)``, the mean normalised embedding of training recordings; scores can be told
             relative to it without any label.
+        ensemble: How zero-shot scores join the prompts of a finding unless something else is asked for; None leaves it
+            to the modality.
     """
 
     model: ContrastiveModel
@@ -67,6 +69,7 @@ class BundleContent:
     prompt_sets: Mapping[str, EmbeddedPrompts] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     centres: Mapping[str, Tensor] = field(default_factory=dict)
+    ensemble: str | None = None
 
 
 def save_bundle(content: BundleContent, folder: str | Path, *, overwrite: bool = False) -> Path:
@@ -127,6 +130,7 @@ def _describe(content: BundleContent, text: TextTower) -> dict[str, Any]:
         },
         "reports": reports,
         "scale": content.scale,
+        "ensemble": content.ensemble,
         "prompt_sets": {
             name: {
                 "label_set": entry.label_set,

@@ -28,7 +28,14 @@ _RECORDS_FOR_CENTRE = 1024
 
 
 def export_bundle(
-    module: ContrastiveModule, data: PairDataModule, trainer: Trainer, folder: Path, *, weights: str, recipe: str
+    module: ContrastiveModule,
+    data: PairDataModule,
+    trainer: Trainer,
+    folder: Path,
+    *,
+    weights: str,
+    ensemble: str | None,
+    recipe: str,
 ) -> Path:
     """Save the trained model with the embeddings of every prompt set of its modality.
 
@@ -38,6 +45,7 @@ def export_bundle(
         trainer: The trainer, for losses and the best checkpoint.
         folder: The bundle.
         weights: ``best`` (lowest validation loss, if there was a validation) or ``last``.
+        ensemble: How zero-shot scores shall join prompts; None leaves it to the modality.
         recipe: The complete recipe as YAML.
     """
     best = _best_checkpoint(trainer) if weights == "best" else None
@@ -62,6 +70,7 @@ def export_bundle(
         scale=_scale(module),
         prompt_sets=prompt_sets,
         centres={modality: _centre(model, data)},
+        ensemble=ensemble,
         training=_provenance(module, data, trainer, "lowest validation loss" if best else "last step", recipe),
     )
     return save_bundle(content, folder)

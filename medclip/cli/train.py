@@ -37,6 +37,10 @@ _NEEDLESS_WARNINGS = (
 )
 
 
+# What needs nothing but the bundle.
+_ENSEMBLES = ("mean", "centred", "positive")
+
+
 class MedclipCLI(LightningCLI):
     """LightningCLI that knows where a run lies and saves a bundle when training ends."""
 
@@ -55,6 +59,12 @@ class MedclipCLI(LightningCLI):
             help="best: the checkpoint with the lowest validation loss, last: the weights at the end.",
         )
         parser.add_argument(
+            "--bundle_ensemble",
+            type=str | None,
+            default=None,
+            help="How zero-shot scores join prompts: mean, centred or positive; default: that of the modality.",
+        )
+        parser.add_argument(
             "--checkpoint_every_n_steps", type=int, default=500, help="Steps between two savings of last.ckpt."
         )
 
@@ -71,6 +81,8 @@ class MedclipCLI(LightningCLI):
             return
         if config.get("bundle_weights") not in ("best", "last"):
             raise ConfigError("unknown bundle_weights", received=config.bundle_weights, allowed="best, last")
+        if config.get("bundle_ensemble") not in (None, *_ENSEMBLES):
+            raise ConfigError("unknown bundle_ensemble", received=config.bundle_ensemble, allowed=_ENSEMBLES)
         if not config.get("ckpt_path") and any((run / "checkpoints").glob("*.ckpt")):
             raise OutputError(
                 f"{run} holds the checkpoints of another run",
@@ -149,6 +161,7 @@ class MedclipCLI(LightningCLI):
             self.trainer,
             Path(config.bundle or run / "bundle"),
             weights=config.bundle_weights,
+            ensemble=config.get("bundle_ensemble"),
             recipe=recipe,
         )
         print(f"bundle {folder}")

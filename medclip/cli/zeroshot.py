@@ -73,7 +73,7 @@ def _parser() -> Parser:
         "--labels", metavar="NAME", help="label set, see medclip data labels; default: the only one of the bundle"
     )
     add_prompts(parser)
-    parser.add_argument("--ensemble", metavar="NAME", help="mean, centred or chils; default: that of the modality")
+    parser.add_argument("--ensemble", metavar="NAME", help="mean, centred, positive or chils; default: the bundle's")
     parser.add_argument("--calibration", type=Path, metavar="FILE", help="calibration.json of medclip evaluate")
     add_windows(parser, default="mean")
     add_resampling(parser)

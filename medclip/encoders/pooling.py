@@ -77,11 +77,10 @@ class LogSumExpPool(nn.Module):
         """Reduce ``(B, T, D)`` to ``(B, D)``; tokens where ``mask`` is False are not seen."""
         sharpness = self.log_sharpness.exp()
         raised = sharpness * tokens
-        if mask is None:
-            count = torch.tensor(tokens.shape[1], device=tokens.device)
-        else:
+        count = torch.full((1, 1), tokens.shape[1], device=tokens.device)
+        if mask is not None:
             raised, count = raised.masked_fill(~mask[..., None], -torch.inf), mask.sum(dim=1, keepdim=True)
-        pooled: Tensor = (torch.logsumexp(raised, dim=1) - count.log()) / sharpness
+        pooled: Tensor = (torch.logsumexp(raised, dim=1) - count.to(raised.dtype).log()) / sharpness
         return pooled
 
     def local(self, tokens: Tensor, grid: Grid = None) -> Tensor:

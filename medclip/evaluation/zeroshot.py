@@ -14,7 +14,7 @@ from medclip.evaluation.records import RecordReader, select_records
 from medclip.prompts.prompt_set import PromptSet
 from medclip.zeroshot.calibrated import CalibratedClassifier
 from medclip.zeroshot.calibration import Method, fit_calibration
-from medclip.zeroshot.ensemble import Classifier, default_ensemble
+from medclip.zeroshot.ensemble import Classifier
 from medclip.zeroshot.model import Model
 from medclip.zeroshot.windows import Pooling
 
@@ -78,7 +78,7 @@ def evaluate_zeroshot(
             allowed="middle",
         )
     used: Classifier | None = classifier
-    if used is None and (ensemble or default_ensemble(labels)) != "zpe":
+    if used is None and (ensemble or model.default_ensemble(labels)) != "zpe":
         # Before hours of reading, so that a missing prompt set is found at once.
         used = model.classifier(labels, prompts, ensemble=ensemble)
     records = select_records(dataset, table.values, folds)

@@ -19,11 +19,14 @@ from medclip.zeroshot.weighting import zpe_weights
 
 __all__ = ["ENSEMBLES", "NEGATIVE_SHARE", "Classifier", "build_classifier", "default_ensemble"]
 
-ENSEMBLES = ("mean", "centred", "zpe", "chils")
+ENSEMBLES = ("mean", "centred", "positive", "zpe", "chils")
 NEGATIVE_SHARE = 0.5
 _CENTRED_KIND = (
     "sigmoid of the scaled excess over the mean training recording of cos+ - 0.5 cos- with the mean positive and the "
     "mean negative prompt"
+)
+_POSITIVE_KIND = (
+    "sigmoid of the scaled excess over the mean training recording of the cosine with the mean positive prompt"
 )
 _ZPE_KIND = "sigmoid of the scaled difference of cosines with the ZPE-weighted positive and negative prompts"
 
@@ -65,16 +68,17 @@ def build_classifier(
     Args:
         ensemble: ``mean``; ``centred``, which trusts negative sentences half as much and tells scores relative to the
             mean training recording, for models whose training reports hardly deny anything (docs/experiments.md);
+            ``positive``, the same without negative sentences, for models trained on what reports affirm alone;
             ``zpe`` (weights from unlabelled recordings); or ``chils`` (the label set's hierarchy).
         prompts: ``{code: {"positive": [...], "negative": [...]}}``, in the order of the label set.
         embeddings: ``(D,)`` of every sentence.
         labels: What to look for.
         scale: Learned scale of the model.
         records: ``(N, D)`` of unlabelled recordings, for ``zpe``.
-        centre: ``(D,)`` mean normalised embedding of training recordings, for ``centred``.
+        centre: ``(D,)`` mean normalised embedding of training recordings, for ``centred`` and ``positive``.
 
     Raises:
-        ConfigError: The ensemble is unknown, ``zpe`` has no recordings, or ``centred`` has no centre.
+        ConfigError: The ensemble is unknown, ``zpe`` has no recordings, or there is no centre to tell scores from.
         PromptError: There are no findings, or no hierarchy for ``chils``.
     """
     if ensemble not in ENSEMBLES:
@@ -84,8 +88,8 @@ def build_classifier(
     classifier = ZeroShotClassifier.from_prompts(prompts, embeddings, scale=scale)
     if ensemble == "mean":
         return classifier
-    if ensemble == "centred":
-        return _centred(classifier, centre)
+    if ensemble in ("centred", "positive"):
+        return _centred(classifier, centre, ensemble)
     if records is None:
         raise ConfigError("the ensemble zpe needs unlabelled recordings", action="use mean, or evaluate a data set")
     weights = zpe_weights(prompts, embeddings, records, scale=scale)
@@ -98,15 +102,14 @@ def build_classifier(
     return replace(classifier, positive=positive, negative=negative, score_kind=_ZPE_KIND)
 
 
-def _centred(classifier: ZeroShotClassifier, centre: Tensor | None) -> ZeroShotClassifier:
+def _centred(classifier: ZeroShotClassifier, centre: Tensor | None, ensemble: str) -> ZeroShotClassifier:
     if centre is None:
         raise ConfigError(
-            "the ensemble centred needs the mean embedding of training recordings",
+            f"the ensemble {ensemble} needs the mean embedding of training recordings",
             action="save the bundle with medclip fit, or use the ensemble mean",
         )
-    return replace(
-        classifier, negative=NEGATIVE_SHARE * classifier.negative, centre=centre.float(), score_kind=_CENTRED_KIND
-    )
+    share, kind = (NEGATIVE_SHARE, _CENTRED_KIND) if ensemble == "centred" else (0.0, _POSITIVE_KIND)
+    return replace(classifier, negative=share * classifier.negative, centre=centre.float(), score_kind=kind)
 
 
 def default_ensemble(labels: LabelSet) -> str:

@@ -32,7 +32,7 @@ class FindingScore:
         code: As the label set spells it.
         name: Preferred term.
         score: In [0, 1]. At 0.5 the recording is as close to the positive as to the negative description, or, with the
-            ensemble ``centred``, as close to them as the mean training recording is.
+            ensembles ``centred`` and ``positive``, as close to them as the mean training recording is.
         polarity: ``abnormal``, ``normal`` or ``neutral``; see ``Finding``.
         is_probability: Whether ``score`` is a calibrated probability.
         lacks: What was not recorded and the finding cannot be judged without, one text per need; then ``score`` means

@@ -33,7 +33,7 @@ def scores_of_places(
         ConfigError: The tokens have no place, or the classifier's scores do not add up.
     """
     if not isinstance(classifier, ZeroShotClassifier):
-        raise ConfigError("maps are drawn of scores that add up", allowed="the ensembles mean and centred")
+        raise ConfigError("maps are drawn of scores that add up", allowed="the ensembles mean, centred and positive")
     device = next(network.parameters()).device
     values, mask = (
         torch.from_numpy(np.ascontiguousarray(array[None])).to(device) for array in (prepared.values, prepared.mask)

@@ -126,7 +126,7 @@ class Model:
             sample: A recording of a modality that the model knows.
             labels: A label set or its name; None stands for the only one that the bundle has prompts for.
             prompts: A prompt set, its name or the path of its file; the one named like the label set if None.
-            ensemble: ``mean``, ``centred`` or ``chils``; the modality's default if None.
+            ensemble: ``mean``, ``centred``, ``positive`` or ``chils``; the bundle's if None, or else the modality's.
             calibration: Makes probabilities of scores; it has to be fitted on this model and these prompts.
             windows: What is made of the windows of a long recording. ``mean`` answers "on the whole": it means the
                 same for a recording of ten seconds and of a day, and a mean of probabilities is still one. ``max``
@@ -216,7 +216,8 @@ class Model:
         Args:
             labels: What to look for.
             prompts: A prompt set, its name or the path of its file; the one named like the label set if None.
-            ensemble: ``mean``, ``centred``, ``zpe`` or ``chils``; the modality's default if None.
+            ensemble: ``mean``, ``centred``, ``positive``, ``zpe`` or ``chils``; the bundle's if None, or else the
+                modality's.
             records: ``(N, D)`` embeddings of unlabelled recordings, for ``zpe``.
 
         Raises:
@@ -224,13 +225,17 @@ class Model:
             ConfigError: The ensemble is unknown or lacks recordings.
         """
         prompt_set = self.prompt_set(labels, prompts)
-        chosen = ensemble or default_ensemble(labels)
+        chosen = ensemble or self.default_ensemble(labels)
         if records is not None:
             return self._classifier(prompt_set, labels, chosen, records)
         key = labels.codes, prompt_set.digest(), chosen
         if key not in self._classifiers:
             self._classifiers[key] = self._classifier(prompt_set, labels, chosen, None)
         return self._classifiers[key]
+
+    def default_ensemble(self, labels: LabelSet) -> str:
+        """Return how prompts are joined if nothing else is asked for: as the recipe says, or else the modality."""
+        return self.bundle.ensemble or default_ensemble(labels)
 
     def prompt_set(self, labels: LabelSet, prompts: str | PromptSet | None = None) -> PromptSet:
         """Return the sentences that ``classifier`` would use."""

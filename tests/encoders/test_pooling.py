@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from medclip.core.errors import ConfigError
-from medclip.encoders.pooling import AttentionPool, build_pool
+from medclip.encoders.pooling import AttentionPool, LogSumExpPool, build_pool
 from medclip.encoders.positions import rotate
 
 
@@ -67,7 +67,42 @@ def test_mean_and_maximum_of_real_tokens() -> None:
 
 
 def test_bad_settings_are_one_line() -> None:
-    with pytest.raises(ConfigError, match="unknown pooling: received max; allowed: attention, mean, mean_max"):
+    with pytest.raises(ConfigError, match="unknown pooling: received max; allowed: attention, log_sum_exp, mean, mean_max"):
         build_pool("max", 8, n_heads=1, positions="none", n_positions=1)
     with pytest.raises(ConfigError, match="heads of even width"):
         AttentionPool(12, n_heads=4)
+
+
+def at_sharpness(sharpness: float) -> LogSumExpPool:
+    return LogSumExpPool(8, sharpness=sharpness)
+
+
+def test_log_sum_exp_lies_between_average_and_maximum() -> None:
+    tokens = torch.randn(3, 12, 8, dtype=torch.float64)
+    torch.testing.assert_close(at_sharpness(1e-6).double()(tokens), tokens.mean(dim=1), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(at_sharpness(1e6).double()(tokens), tokens.amax(dim=1), rtol=1e-4, atol=1e-4)
+    between = at_sharpness(3.0).double()(tokens)
+    by_definition = (3.0 * tokens).exp().mean(dim=1).log() / 3.0
+    torch.testing.assert_close(between, by_definition)
+    assert (between > tokens.mean(dim=1)).all()
+    assert (between < tokens.amax(dim=1)).all()
+
+
+def test_log_sum_exp_sees_no_padding_and_no_number_of_equal_places() -> None:
+    pool = at_sharpness(3.0)
+    tokens = torch.randn(2, 9, 8)
+    mask = torch.ones(2, 9, dtype=torch.bool)
+    mask[0, 5:] = False
+    tokens[0, 5:] = 1e3
+    torch.testing.assert_close(pool(tokens, mask)[:1], pool(tokens[:1, :5]))
+    torch.testing.assert_close(pool(tokens, mask)[1:], pool(tokens[1:]))
+    torch.testing.assert_close(pool(tokens.repeat(1, 3, 1)), pool(tokens))
+
+
+def test_log_sum_exp_learns_how_sharp_it_is() -> None:
+    pool = build_pool("log_sum_exp", 8, n_heads=1, positions="none", n_positions=1)
+    pool(torch.randn(2, 9, 8)).sum().backward()
+    gradients = [parameter.grad for parameter in pool.parameters()]
+    assert len(gradients) == 1
+    assert gradients[0] is not None
+    assert (gradients[0] > 0).all()  # sharper is nearer to the maximum

@@ -134,6 +134,7 @@ def test_a_shipped_recipe_trains(recipe: str, folders: dict[str, Path], place: P
         (["--model.towers.ecg.encoder.init_args.depth", "19"], "19"),
         (["--model.towers.ecg.encoder.class_path", "medclip.encoders.nothing.Net"], "medclip.encoders.nothing"),
         (["--bundle_weights", "worst"], "unknown bundle_weights: received worst; allowed: best, last"),
+        (["--bundle_ensemble", "zpe"], "unknown bundle_ensemble: received zpe; allowed: mean, centred, positive"),
         (["--checkpoint_every_n_steps", "0"], "checkpoint_every_n_steps is out of range"),
         (["--ckpt_path", "last"], "no checkpoint to continue from"),
         (["--ckpt_path", "absent.ckpt"], "absent.ckpt"),

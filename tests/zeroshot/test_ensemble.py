@@ -63,26 +63,30 @@ def test_mean_is_the_contrast_of_mean_directions(embeddings: dict[str, Tensor], 
             assert logits[row, column].item() == pytest.approx(wanted, abs=1e-4)
 
 
-def test_centred_counts_a_denial_half_and_starts_at_the_centre(embeddings: dict[str, Tensor], records: Tensor) -> None:
+@pytest.mark.parametrize(("ensemble", "share"), [("centred", 0.5), ("positive", 0.0)])
+def test_denials_count_half_or_not_at_all_and_the_centre_scores_one_half(
+    embeddings: dict[str, Tensor], records: Tensor, ensemble: str, share: float
+) -> None:
     units = [_unit(record) for record in records.tolist()]
     centre = [sum(values) / len(units) for values in zip(*units, strict=True)]
     classifier = build_classifier(
-        "centred", PROMPTS, embeddings, LABELS, scale=SCALE, centre=torch.tensor(centre, dtype=torch.float64)
+        ensemble, PROMPTS, embeddings, LABELS, scale=SCALE, centre=torch.tensor(centre, dtype=torch.float64)
     )
     logits = classifier.logits(records)
     for row, unit in enumerate(units):
         for column, sides in enumerate(PROMPTS.values()):
             positive, negative = _mean(embeddings, sides["positive"]), _mean(embeddings, sides["negative"])
             offset = [value - middle for value, middle in zip(unit, centre, strict=True)]
-            wanted = SCALE * (_dot(offset, positive) - 0.5 * _dot(offset, negative))
+            wanted = SCALE * (_dot(offset, positive) - share * _dot(offset, negative))
             assert logits[row, column].item() == pytest.approx(wanted, abs=1e-4)
     # The mean recording scores one half in every class.
     assert logits.mean(dim=0).tolist() == pytest.approx([0.0] * len(PROMPTS), abs=1e-4)
 
 
-def test_centred_without_a_centre_says_so(embeddings: dict[str, Tensor]) -> None:
-    with pytest.raises(ConfigError, match="mean embedding of training recordings"):
-        build_classifier("centred", PROMPTS, embeddings, LABELS, scale=SCALE)
+@pytest.mark.parametrize("ensemble", ["centred", "positive"])
+def test_without_a_centre_it_says_so(embeddings: dict[str, Tensor], ensemble: str) -> None:
+    with pytest.raises(ConfigError, match=f"{ensemble} needs the mean embedding of training recordings"):
+        build_classifier(ensemble, PROMPTS, embeddings, LABELS, scale=SCALE)
 
 
 def _naive_weights(embeddings: dict[str, Tensor], records: Tensor, code: str, side: str) -> list[float]:
@@ -175,10 +179,10 @@ def test_what_cannot_be_built(embeddings: dict[str, Tensor], records: Tensor) ->
     with pytest.raises(PromptError, match="unlabelled recordings"):
         build_classifier("zpe", PROMPTS, embeddings, LABELS, scale=SCALE, records=records[:0])
     with pytest.raises(
-        ConfigError, match="unknown ensemble of prompts: received best; allowed: mean, centred, zpe, chils"
+        ConfigError, match="unknown ensemble of prompts: received best; allowed: mean, centred, positive, zpe, chils"
     ):
         build_classifier("best", PROMPTS, embeddings, LABELS, scale=SCALE)
-    assert ENSEMBLES == ("mean", "centred", "zpe", "chils")
+    assert ENSEMBLES == ("mean", "centred", "positive", "zpe", "chils")
 
 
 def test_the_mean_is_called_as_before(embeddings: dict[str, Tensor]) -> None:

@@ -89,7 +89,7 @@ def aortic_calcium(anatomy: Anatomy, extent: float, random: np.random.Generator)
     along = np.diff(line, axis=0, append=line[-1:] * 2 - line[-2:-1])
     is_calcified = (line[:, 0] > 45.0) | ((line[:, 1] > 15.0) & (line[:, 0] > -130.0))
     candidates = np.flatnonzero(is_calcified)
-    starts = random.choice(candidates, size=5 + int(9 * extent))
+    starts = random.choice(candidates, size=7 + int(9 * extent))
     # One plaque always lies on the outer curve of the arch, where a radiograph shows it.
     starts[0] = candidates[np.argmin(np.abs(line[candidates, 0] - 66.0))]
     points = []

@@ -30,7 +30,7 @@ _LOBE_MIDDLES = {
     "left upper lobe": (0.52, -0.05, 0.46),
     "left lower lobe": (0.64, 0.42, -0.42),
 }
-_NODULE_RADIUS_MM = (8.5, 15.0)
+_NODULE_RADIUS_MM = (10.0, 15.0)
 
 
 def heart_ratio(lesion: Lesion) -> float:

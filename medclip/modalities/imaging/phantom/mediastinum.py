@@ -19,7 +19,7 @@ from medclip.modalities.imaging.phantom.vessels import airways
 __all__ = ["paint_calcium", "paint_heart"]
 
 _TRUNK_RADII_MM = (13.0, 8.5, 8.0, 9.0)
-_PLAQUE_MM = {"aortic_calcification": 3.0, "coronary_calcification": 2.4}
+_PLAQUE_MM = {"aortic_calcification": 3.6, "coronary_calcification": 2.4}
 
 
 def paint_heart(canvas: Canvas, heart: Heart) -> None:

@@ -29,12 +29,15 @@ _SCATTER_WIDTH_MM = 45.0
 _SOURCE_MM = 1800.0
 _RIM_ERROR_PX = 0.25
 _TONE = 0.75  # below 1 spreads the greys of the lungs
+# Radiographs are shown with their coarse contrast pressed together and their detail raised, by every vendor's way.
+_DETAIL_MM, _DETAIL_GAIN = 15.0, 2.2
+_COARSE_GAIN, _COARSE_TONE = 0.85, 0.75
 
 
 def projection_grid(size: int, field_mm: float, *, view: View) -> Grid:
     """Grid whose pixels are those of a square radiograph; coarser along the rays."""
     pixel = field_mm / size
-    along = min(max(1.5 * pixel, 2.0), 8.0)
+    along = min(max(2.0 * pixel, 2.0), 8.0)
     if view == "frontal":
         n_along = int(np.ceil(300.0 / along))
         return Grid((size, n_along, size), (pixel, along, pixel))
@@ -127,7 +130,9 @@ def display(absorbed: np.ndarray, pixel_mm: float, random: np.random.Generator, 
     dense = -np.log(seen)
     low, high = np.percentile(dense[_middle(dense)], (1.0, 98.0))
     tone = np.clip(0.06 + 0.90 * (dense - low) / max(float(high - low), 1e-6), 0.0, 1.0) ** _TONE
-    result: np.ndarray = (np.rint(tone * 4095) / 4095).astype(np.float32)
+    coarse = ndimage.gaussian_filter(tone, _DETAIL_MM / pixel_mm, mode="nearest")
+    shown = np.clip(_COARSE_GAIN * coarse**_COARSE_TONE + _DETAIL_GAIN * (tone - coarse), 0.0, 1.0)
+    result: np.ndarray = (np.rint(shown * 4095) / 4095).astype(np.float32)
     return result
 
 
