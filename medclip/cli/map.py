@@ -41,7 +41,8 @@ def main(given: Sequence[str]) -> int:
     labels = model.label_set(args.labels)
     model.prompt_set(labels, args.prompts)
     writers = _writers(labels.modality, args.format)
-    _check_findings(labels, args.findings)
+    # Said once, before anything is read.
+    args.findings = labels.matching(args.findings) if args.findings else None
     if args.out.exists() and not args.out.is_dir():
         raise OutputError(f"{args.out} is no folder", action="choose another --out")
     n_failed, names = 0, FreeNames()
@@ -71,15 +72,6 @@ def _writers(modality: str, wanted: Sequence[str]) -> Mapping[str, MapWriter | N
     if unknown:
         raise InputError("maps are not written in this format", received=unknown, allowed=known)
     return {name: known[name] for name in wanted}
-
-
-def _check_findings(labels: LabelSet, findings: Sequence[str] | None) -> None:
-    """Say it once, before anything is read."""
-    from medclip.core.errors import LabelError
-
-    unknown = [code for code in findings or () if code not in labels.codes]
-    if unknown:
-        raise LabelError(f"findings are not in label set {labels.name}", received=unknown, allowed=labels.codes)
 
 
 def _written(

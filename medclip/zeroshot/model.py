@@ -277,9 +277,7 @@ class Model:
                 received=sample.modality,
                 allowed=labels.modality,
             )
-        unknown = [code for code in findings if code not in labels.codes]
-        if unknown:
-            raise LabelError(f"findings are not in label set {labels.name}", received=unknown, allowed=labels.codes)
+        findings = labels.matching(findings)
         classifier = self.classifier(labels, prompts, ensemble=ensemble)
         spec = self._spec(sample.modality)
         if not isinstance(spec, RestorableSpec):

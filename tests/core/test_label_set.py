@@ -31,6 +31,17 @@ def test_reads_findings_in_order(tmp_path: Path) -> None:
         labels.finding("af")
 
 
+def test_codes_are_understood_in_any_case_and_typos_asked_about() -> None:
+    codes = {"Nodule": "lung nodule", "Edema": "pulmonary oedema", "vt": "a", "VT": "b"}
+    labels = LabelSet("demo", "demo", tuple(Finding(code, name) for code, name in codes.items()))
+    assert labels.matching(["nodule", "EDEMA", "Nodule", "VT"]) == ("Nodule", "Edema", "VT")
+    for wanted, asked in (("nodul", "Nodule"), ("Pulmonary oedema", "Edema"), ("Vt", "vt or VT")):
+        with pytest.raises(LabelError, match=rf"not in label set demo: received {wanted}; .*Did you mean {asked}\?"):
+            labels.matching(["Edema", wanted])
+    with pytest.raises(LabelError, match=r"received measles; allowed: Nodule, Edema, vt, VT\.?$"):
+        labels.matching(["measles"])
+
+
 @pytest.mark.parametrize("content", [b"\xef\xbb\xbf" + GOOD.encode(), GOOD.replace("\n", "\r\n").encode()])
 def test_files_from_a_spreadsheet_read_the_same(tmp_path: Path, content: bytes) -> None:
     assert read(tmp_path, content) == read(tmp_path, GOOD)
