@@ -149,16 +149,16 @@ def _as_format_error(path: Path) -> Iterator[None]:
         raise
     except _DAMAGES as error:
         raise FormatError(
-            f"{path.name} is damaged or no archive of a known kind ({type(error).__name__})",
+            f"{path} is damaged or no archive of a known kind ({type(error).__name__})",
             allowed="zip, tar, tar.gz, tar.bz2, tar.xz",
             action=_COPY_AGAIN,
         ) from error
     except RuntimeError as error:
-        raise FormatError(f"{path.name} is encrypted", action="unpack it into a folder and give that") from error
+        raise FormatError(f"{path} is encrypted", action="unpack it into a folder and give that") from error
 
 
 def _truncated(path: Path) -> FormatError:
-    return FormatError(f"{path.name} is truncated: it ends before its last member does", action=_COPY_AGAIN)
+    return FormatError(f"{path} is truncated: it ends before its last member does", action=_COPY_AGAIN)
 
 
 class _Taken:
@@ -178,7 +178,7 @@ class _Taken:
         parts = PurePosixPath(name.replace("\\", "/")).parts
         if ".." in parts or parts[:1] == ("/",) or ":" in name[:2]:
             raise FormatError(
-                f"{self.path.name} names a member outside itself",
+                f"{self.path} names a member outside itself",
                 action="do not unpack it; ask where it came from",
             )
 
@@ -212,7 +212,7 @@ class _Taken:
 
     def _too_large(self, received: str, allowed: str) -> FormatError:
         return FormatError(
-            f"{self.path.name} unpacks to too much",
+            f"{self.path} unpacks to too much",
             received=received,
             allowed=f"up to {allowed}",
             action="unpack the series you want into a folder and give that",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,8 +53,9 @@ def source_headers(path: Path) -> list[Dataset]:
     Raises:
         FormatError: As ``read_series`` raises for the same path, but for pixels, which are not decoded.
     """
-    path, chosen = split_record(Path(path))
-    with _about(path), contents_of(_place_of(path)) as contents:
+    given = Path(path)
+    path, chosen = split_record(given)
+    with _about(given), contents_of(_place_of(path)) as contents:
         headers = _chosen(contents, path, chosen).headers
         return [open_dicom(header.path).header for header in headers]
 
@@ -76,8 +78,9 @@ def read_series(path: Path, *, repairs: Collection[str] = ()) -> Sample:
         MissingDependencyError: The package that decodes its compression is not installed.
     """
     check_repairs(repairs)
-    path, chosen = split_record(Path(path))
-    with _about(path), contents_of(_place_of(path)) as contents:
+    given = Path(path)
+    path, chosen = split_record(given)
+    with _about(given), contents_of(_place_of(path)) as contents:
         series = _chosen(contents, path, chosen)
         images, notes = _distinct(_alike(_images_of(series, contents)))
         volume, grid, mended = _assembled(images, repairs)
@@ -105,8 +108,9 @@ def list_slices(path: Path) -> tuple[SliceFile, ...]:
     Raises:
         FormatError: As ``read_series`` raises for the same path, but for pixels, which are not decoded.
     """
-    path, chosen = split_record(Path(path))
-    with _about(path), contents_of(_place_of(path)) as contents:
+    given = Path(path)
+    path, chosen = split_record(given)
+    with _about(given), contents_of(_place_of(path)) as contents:
         images = _alike(_images_of(_chosen(contents, path, chosen), contents))
         stack = arrange(
             np.array([one.position_mm for one in images]), np.array(images[0].orientation), _spacing(images)
@@ -119,14 +123,16 @@ def list_slices(path: Path) -> tuple[SliceFile, ...]:
 
 
 @contextlib.contextmanager
-def _about(path: Path) -> Iterator[None]:
-    """Name what is being read in every message, be it the folder of thousands."""
+def _about(given: Path) -> Iterator[None]:
+    """Begin every message with what is being read as the caller wrote it, be it the folder of thousands."""
     try:
         yield
     except FormatError as error:
-        if path.name in error.what:
+        file, what = split_record(given)[0], error.what
+        if what.startswith(tuple(f"{given}{end}" for end in (" ", ":", os.sep))):
             raise
-        what = f"{path.name}: {error.what}"
+        named = next((name for name in (str(file), file.name) if what.startswith(f"{name} ")), None)
+        what = f"{given}: {what}" if named is None else f"{given}{what.removeprefix(named)}"
         raise FormatError(what, received=error.received, allowed=error.allowed, action=error.action) from error
 
 
@@ -143,7 +149,7 @@ def _chosen(contents: Contents, path: Path, chosen: str | None) -> Series:
     if not n_series:
         damaged = f"{len(contents.damaged)} damaged, " if contents.damaged else ""
         raise FormatError(
-            f"{path.name} holds no CT series",
+            f"{path} holds no CT series",
             received=damaged + (others or "no DICOM image"),
             action="give the folder of the CT series",
         )
@@ -151,11 +157,9 @@ def _chosen(contents: Contents, path: Path, chosen: str | None) -> Series:
         return contents.series[0]
     listed = "; ".join(f"#{number} {one.description}" for number, one in enumerate(contents.series, 1))
     if chosen is None:
-        raise FormatError(
-            f"{path.name} holds {n_series} CT series", received=listed, action=f"name one, as {path.name}#1"
-        )
+        raise FormatError(f"{path} holds {n_series} CT series", received=listed, action=f"name one, as {path}#1")
     if not (chosen.isdecimal() and 1 <= int(chosen) <= n_series):
-        raise FormatError(f"{path.name} has no such CT series", received=f"#{chosen}", allowed=listed)
+        raise FormatError("there is no such CT series", received=f"#{chosen}", allowed=listed)
     return contents.series[int(chosen) - 1]
 
 
