@@ -66,7 +66,7 @@ def read_series(path: Path, *, repairs: Collection[str] = ()) -> Sample:
     Args:
         path: A folder, an archive (zip, tar, compressed or not), a multi-frame file or a DICOMDIR.
         repairs: What may be mended by resampling: ``tilt`` (a tilted gantry) and ``gaps`` (uneven or missing slices).
-            What was mended stands in the attribute ``notes``.
+            What was mended stands in the attribute ``notes``; ``shape_before_resampling`` is that of what was stored.
 
     Returns:
         float32 ``(depth, height, width)`` in Hounsfield units, at least -1024, with axes foot to head, front to back
@@ -84,6 +84,8 @@ def read_series(path: Path, *, repairs: Collection[str] = ()) -> Sample:
         series = _chosen(contents, path, chosen)
         images, notes = _distinct(_alike(_images_of(series, contents)))
         volume, grid, mended = _assembled(images, repairs)
+        stored = np.broadcast_to(np.uint8(0), (len(images), *images[0].shape))
+        stored_shape = canonical(stored, grid)[0].shape
         view, grid = canonical(volume, grid)
         notes = [*([f"left out: {contents.left_out_words}"] if contents.left_out else []), *notes, *mended]
         header = open_dicom(images[0].header.path)
@@ -95,7 +97,9 @@ def read_series(path: Path, *, repairs: Collection[str] = ()) -> Sample:
             spacing_mm=grid.spacing_mm,
             origin_mm=grid.origin_mm,
             direction=grid.direction,
-            attributes=attributes_of(header.header, header.path) | _attributes(images, notes),
+            attributes=attributes_of(header.header, header.path)
+            | _attributes(images, notes)
+            | ({"shape_before_resampling": stored_shape} if stored_shape != view.shape else {}),
             source=path.name,
         )
 

@@ -366,6 +366,7 @@ def test_repairs_are_made_only_when_asked_and_are_told(tmp_path: Path) -> None:
         read_series(folder)
     sample = read_series(folder, repairs=("tilt", "gaps"))
     assert sample.array.shape == (6, 15, 10)
+    assert sample.attributes["shape_before_resampling"] == (5, 12, 10)
     assert sum(note.startswith("resampled") for note in sample.attributes["notes"]) == 2
     assert [issue.kind for issue in sample.quality()].count("resampled") == 2
 
