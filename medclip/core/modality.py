@@ -19,19 +19,17 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from medclip.core._heads import describe_head, read_head, split_record
 from medclip.core._offers import files_by_stem, only_one
 from medclip.core.errors import (
     ConfigError,
     DatasetError,
-    FormatError,
     InputError,
     LabelError,
     MissingDependencyError,
@@ -62,11 +60,9 @@ __all__ = [
     "find_prompt_set_file",
     "label_set_names",
     "prompt_set_names",
-    "sniff",
 ]
 
 _OWN_PACKAGE = "medclip.modalities"
-_MOST_TRIED = 50  # files of a folder, to say which of them are recordings
 _ENTRY_POINT_GROUP = "medclip.modalities"
 
 
@@ -278,45 +274,6 @@ def find_modality(name: str) -> Modality:
     if name not in modalities:
         raise InputError("unknown modality", received=name, allowed=sorted(modalities))
     return modalities[name]
-
-
-def sniff(path: Path) -> Format:
-    """Find the format of a file or folder by its content; ``FILE#RECORD`` names one recording in a file of several.
-
-    Raises:
-        FormatError: The file does not exist, is empty, cannot be read or is of no known format.
-    """
-    path = split_record(path)[0]
-    head = read_head(path)
-    formats = {modality.title: modality.formats() for modality in discover().values()}
-    known = [form for offered in formats.values() for form in offered.values()]
-    for form in known:
-        if form.sniff(path, head):
-            return form
-    if path.is_dir():
-        raise _no_recording(path, known)
-    raise FormatError(
-        f"{path} is of no known format",
-        received=describe_head(head),
-        allowed=[f"{title} ({', '.join(offered)})" for title, offered in formats.items()],
-        action="export the recording again from its device in one of these formats",
-    )
-
-
-def _no_recording(folder: Path, known: Sequence[Format]) -> FormatError:
-    """Say what to do with a folder that is not one recording: its files may be some."""
-    try:
-        files = [path for path in sorted(folder.iterdir()) if path.is_file() and path.stat().st_size]
-        heads = [(path, read_head(path)) for path in files[:_MOST_TRIED]]
-    except OSError as error:
-        return FormatError(f"{folder} cannot be read ({error.strerror})", action="check its rights")
-    suffixes = sorted({path.suffix for path, head in heads if any(form.sniff(path, head) for form in known)})
-    shown = ", ".join(suffix or "no ending" for suffix in suffixes)
-    return FormatError(
-        f"{folder} is a folder and not one recording",
-        received=f"{len(files)} files" + (f", recordings among them that end in {shown}" if suffixes else ""),
-        action=f"name its files, such as {folder}/*{suffixes[-1]}" if suffixes else "name the file of a recording",
-    )
 
 
 def find_dataset(name: str) -> tuple[Modality, DatasetFactory]:

@@ -12,10 +12,11 @@ from typing import Any
 from medclip.core._heads import exists
 from medclip.core.dataset import Dataset
 from medclip.core.errors import ConfigError, DatasetError, FormatError
-from medclip.core.modality import DatasetFactory, Format, discover, find_dataset, sniff
+from medclip.core.modality import DatasetFactory, Format, discover, find_dataset
 from medclip.core.privacy import identifiers_kept
 from medclip.core.repair import resampling_allowed
 from medclip.core.sample import Sample
+from medclip.core.sniff import sniff
 from medclip.data.store import STORE_FILE, PackedStore
 
 __all__ = ["open_dataset", "read"]

@@ -25,8 +25,8 @@ from medclip.core.modality import (
     find_prompt_set_file,
     label_set_names,
     prompt_set_names,
-    sniff,
 )
+from medclip.core.sniff import sniff
 
 INIT = """
     from medclip.core.modality import Modality, QualityIssue
@@ -323,7 +323,7 @@ def test_a_format_sees_no_more_than_the_head(tmp_path: Path, install: Install) -
     modality = find_modality("respiration")
     watched = Watching("watch", "", "sleepclip", modality.default_input_spec, modality.plot, modality.quality)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(discovery, "discover", lambda: {"watch": watched, "respiration": modality})
+        patch.setattr("medclip.core.sniff.discover", lambda: {"watch": watched, "respiration": modality})
         assert sniff(path).name == "belt"
     assert seen == [4096]
 

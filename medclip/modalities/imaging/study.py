@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
+from medclip.core.archives import is_archive, member_heads
 from medclip.core.errors import FormatError
-from medclip.modalities.imaging.archive import is_archive, member_heads
 from medclip.modalities.imaging.dicom_kind import DicomKind, kind_of_head
 from medclip.modalities.imaging.series_list import files_under
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
+from medclip.core.archives import is_archive
 from medclip.core.errors import FormatError
 from medclip.core.modality import Format
 from medclip.core.repair import is_resampling_allowed
 from medclip.core.sample import Sample
-from medclip.modalities.imaging.archive import holds_dicom, is_archive
+from medclip.modalities.imaging.archive import holds_dicom
 from medclip.modalities.imaging.dicom_file import is_dicom
 from medclip.modalities.imaging.series import read_series
 from medclip.modalities.imaging.series_list import files_under

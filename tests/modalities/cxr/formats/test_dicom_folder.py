@@ -10,7 +10,7 @@ from image_dicom_files import image, ramp, write
 
 import medclip
 from medclip.core.errors import FormatError
-from medclip.core.modality import sniff
+from medclip.core.sniff import sniff
 from medclip.modalities.cxr.formats.dicom_folder import FORMAT
 from medclip.testing.format import check_format
 

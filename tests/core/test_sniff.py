@@ -1,0 +1,94 @@
+"""What is told of an archive in which nothing can be read: what lies in it, and never the name of a member."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from medclip.core.errors import FormatError
+from medclip.core.modality import discover
+from medclip.core.sniff import sniff
+
+SECRET = "Doe_Jane_1950"
+
+
+def picture() -> bytes:
+    content = io.BytesIO()
+    Image.fromarray(np.zeros((40, 40), np.uint8)).save(content, "PNG")
+    return content.getvalue()
+
+
+def zipped(path: Path, members: list[bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, content in enumerate(members):
+            archive.writestr(f"{SECRET}_{number}.dcm", content)
+    return path
+
+
+def tarred(path: Path, members: list[bytes]) -> Path:
+    with tarfile.open(path, "w:gz") as archive:
+        for number, content in enumerate(members):
+            info = tarfile.TarInfo(f"{SECRET}_{number}.dcm")
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return path
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(FormatError) as caught:
+        sniff(path)
+    message = str(caught.value)
+    assert SECRET not in message
+    assert "\n" not in message
+    return message
+
+
+WRITERS = pytest.mark.parametrize("write", [zipped, tarred])
+Writer = Callable[[Path, list[bytes]], Path]
+
+
+@WRITERS
+def test_what_lies_in_an_archive_is_counted_by_kind(tmp_path: Path, write: Writer) -> None:
+    members = ["Befund: Überblick".encode(), b"more text", b"", bytes(9000), b"\x93NU\xff\x00\x01", picture()]
+    message = refusal(write(tmp_path / "archive", members))
+    assert "archive is an archive without an image that can be read: received 2 x text, " in message
+    described = next(
+        form.description
+        for modality in discover().values()
+        for form in modality.formats().values()
+        if form.sniff(tmp_path / "none", picture())
+    )
+    for part in ("1 x empty file", "1 x file of zeros", "1 x file of another kind", f"1 x {described}"):
+        assert part in message
+    assert message.endswith("Unpack it and give its files.")
+
+
+@WRITERS
+def test_without_a_recording_in_it_there_is_nothing_to_unpack(tmp_path: Path, write: Writer) -> None:
+    assert refusal(write(tmp_path / "archive", [b"text"])).endswith("Give the archive or folder with the images.")
+    assert "received no file" in refusal(zipped(tmp_path / "empty", []))
+    many = refusal(write(tmp_path / "many", [b"text"] * 230))
+    assert "received the first 200 files: 200 x text" in many
+
+
+def test_a_bomb_of_zeros_is_called_too_much(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for number in range(3):
+            with archive.open(f"{SECRET}{number}", "w", force_zip64=True) as member:
+                for _ in range(100):
+                    member.write(bytes(1 << 20))
+    assert "bomb.zip unpacks to too much: received more than 100 times its own" in refusal(path)
+
+
+def test_a_damaged_archive_is_called_so(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "archive.zip", [picture()] * 3)
+    path.write_bytes(path.read_bytes()[:-60])
+    assert "archive.zip is damaged or no archive of a known kind" in refusal(path)
