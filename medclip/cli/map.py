@@ -48,7 +48,7 @@ def main(given: Sequence[str]) -> int:
     n_failed, names = 0, FreeNames()
     for path in args.files:
         try:
-            sample = read(path, allow_resampling=args.allow_resampling)
+            sample = read(path, modality=labels.modality, allow_resampling=args.allow_resampling)
             made = list(_written(model, labels, sample, path, writers, args, names))
         except MedclipError as error:
             n_failed += 1

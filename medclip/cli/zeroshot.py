@@ -48,7 +48,7 @@ def main(given: Sequence[str]) -> int:
     n_failed = 0
     for path in args.files:
         try:
-            findings = diagnose(read(path, allow_resampling=args.allow_resampling))
+            findings = diagnose(read(path, modality=labels.modality, allow_resampling=args.allow_resampling))
             picture = pictures.draw(findings, path) if pictures else None
         except MedclipError as error:
             n_failed += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from medclip.core._heads import describe_head, read_head, split_record
 from medclip.core.archives import DAMAGES, LOOKED_AT, Limits, is_archive, members_of, not_opened
 from medclip.core.errors import FormatError
 from medclip.core.modality import Format, discover
+from medclip.core.wanted import modality_wanted, wanted_modality
 
 __all__ = ["sniff"]
 
@@ -19,16 +21,22 @@ _MOST_TRIED = 50  # files of a folder, to say which of them are recordings
 def sniff(path: Path) -> Format:
     """Find the format of a file or folder by its content; ``FILE#RECORD`` names one recording in a file of several.
 
+    Of several kinds in one folder or archive, the one that ``modality_wanted`` names comes first.
+
     Raises:
         FormatError: The file does not exist, is empty, cannot be read or is of no known format.
     """
-    path = split_record(path)[0]
+    path, record = split_record(path)
     head = read_head(path)
-    formats = {modality.title: modality.formats() for modality in discover().values()}
+    modalities = discover()
+    formats = {modality.title: modality.formats() for modality in modalities.values()}
     known = [form for offered in formats.values() for form in offered.values()]
-    for form in known:
-        if form.sniff(path, head):
-            return form
+    # A record that is named is one of those that are counted without a wish.
+    with modality_wanted(None) if record else contextlib.nullcontext():
+        wanted = modalities.get(wanted_modality() or "")
+        for form in (*(wanted.formats().values() if wanted else ()), *known):
+            if form.sniff(path, head):
+                return form
     if path.is_dir():
         raise _no_recording(path, known)
     if is_archive(head):
