@@ -34,7 +34,8 @@ def sniff(path: Path) -> Format:
     # A record that is named is one of those that are counted without a wish.
     with modality_wanted(None) if record else contextlib.nullcontext():
         wanted = modalities.get(wanted_modality() or "")
-        for form in (*(wanted.formats().values() if wanted else ()), *known):
+        first = list(wanted.formats().values()) if wanted else []
+        for form in first + known:
             if form.sniff(path, head):
                 return form
     if path.is_dir():
