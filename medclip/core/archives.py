@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from medclip.core.errors import FormatError
 
@@ -24,6 +24,7 @@ __all__ = [
     "member_heads",
     "members_of",
     "not_opened",
+    "open_files",
     "too_large",
 ]
 
@@ -122,6 +123,28 @@ def members_of(path: Path) -> Iterator[Member]:
         for info in itertools.islice(files, LOOKED_AT):
             with archive.open(info) as member:
                 yield Member(member.read(_HEAD_BYTES), info.file_size)
+
+
+def open_files(path: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
+    """Give the name, the stated size and the content of every file of an archive; links are passed over.
+
+    Raises:
+        One of ``DAMAGES``: It is no archive of a known kind, or damaged.
+        RuntimeError: It is encrypted.
+    """
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                if not entry.is_dir():
+                    with archive.open(entry) as member:
+                        yield entry.filename, entry.file_size, member
+        return
+    with tarfile.open(path, "r:*") as tarred:
+        for info in tarred:
+            content = tarred.extractfile(info) if info.isreg() and not info.issparse() else None
+            if content is not None:
+                with content:
+                    yield info.name, info.size, content
 
 
 def _tar_members(path: Path) -> Iterator[Member]:
