@@ -14,6 +14,7 @@ from medclip.cli.arguments import Parser, add_model, add_prompts, add_resampling
 from medclip.cli.names import FreeNames
 from medclip.core.files import output_errors, write_whole
 from medclip.core.one_line import one_line
+from medclip.core.record_name import record_name
 
 if TYPE_CHECKING:
     from medclip.core.finding_map import FindingMap
@@ -89,7 +90,7 @@ def _written(
     yield from (f"  note: {note}" for note in findings.notes)
     chosen = args.findings or [entry.code for entry in findings.scores if entry.polarity == "abnormal"][:_SHOWN]
     maps = model.maps(sample, chosen, labels=labels, prompts=args.prompts)
-    stem = names.free(path.stem)
+    stem = names.free(record_name(path))
     with output_errors(args.out), tempfile.TemporaryDirectory() as folder:
         made = [
             (found, _write(found, sample, path, stem, name, writer, Path(folder)))

@@ -34,6 +34,15 @@ def test_maps_are_drawn_and_their_peaks_named(run, smoke_image_bundle, picture, 
     assert "Research use only" in out
 
 
+def test_maps_and_pictures_are_named_without_the_whole_ending(run, smoke_image_bundle, picture, tmp_path) -> None:
+    odd = picture.rename(tmp_path / "chest.tar.gz")
+    options = (odd, "--model", smoke_image_bundle, *LABELS)
+    assert run("map", *options, "--findings", "Nodule", "--out", tmp_path / "maps")[0] == 0
+    assert run("zeroshot", *options, "--plot", tmp_path / "drawn")[0] == 0
+    names = [path.name for folder in ("maps", "drawn") for path in (tmp_path / folder).iterdir()]
+    assert names == ["chest-Nodule.png", "chest.png"]
+
+
 def test_findings_are_named_in_any_case(run, smoke_image_bundle, picture, tmp_path) -> None:
     options = ("--model", smoke_image_bundle, *LABELS, "--out", tmp_path / "maps")
     code, _, err = run("map", picture, *options, "--findings", "nodule")

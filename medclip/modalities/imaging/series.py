@@ -13,6 +13,7 @@ import numpy as np
 
 from medclip.core._heads import split_record
 from medclip.core.errors import FormatError
+from medclip.core.record_name import record_name
 from medclip.core.sample import Sample
 from medclip.modalities.imaging.body_part import other_part_named
 from medclip.modalities.imaging.decoding import decoded
@@ -92,7 +93,7 @@ def read_series(path: Path, *, repairs: Collection[str] = ()) -> Sample:
         return Sample(
             modality="ct",
             array=np.ascontiguousarray(view),
-            record_id=path.stem + (f"#{chosen}" if chosen else ""),
+            record_id=record_name(given),
             patient_id=patient_id_of(header.header, header.path),
             spacing_mm=grid.spacing_mm,
             origin_mm=grid.origin_mm,

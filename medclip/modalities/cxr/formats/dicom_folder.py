@@ -8,6 +8,7 @@ from pathlib import Path
 
 from medclip.core.errors import FormatError
 from medclip.core.modality import Format
+from medclip.core.record_name import record_name
 from medclip.core.sample import Sample
 from medclip.core.wanted import wanted_modality
 from medclip.modalities.cxr.formats import dicom
@@ -50,7 +51,7 @@ def read(path: Path) -> Sample:
     notes = [note, f"left out: {n_others} files that are no radiographs of the chest" if n_others else ""]
     notes = [*sample.attributes.get("notes", ()), *filter(None, notes)]
     attributes = {**sample.attributes} | ({"notes": tuple(notes)} if notes else {})
-    return sample.replace(record_id=path.stem, source=path.name, attributes=attributes)
+    return sample.replace(record_id=record_name(path), source=path.name, attributes=attributes)
 
 
 FORMAT = Format(
