@@ -40,6 +40,7 @@ def main(given: Sequence[str]) -> int:
     _add_source(pack)
     pack.add_argument("--out", required=True, type=Path, metavar="DIR", help="the packed store")
     pack.add_argument("--skip-unreadable", action="store_true", help="leave out records that cannot be decoded")
+    pack.add_argument("--processes", type=count, default=1, metavar="N", help="processes that read records; default: 1")
     pack.set_defaults(run=_pack)
     verify = actions.add_parser("verify", help="compare a packed store with its checksums")
     verify.add_argument("store", type=Path, metavar="DIR", help="the packed store")
@@ -136,7 +137,11 @@ def _pack(args: argparse.Namespace) -> None:
     dataset = open_dataset(args.dataset, args.root, **parse_options(args.option))
     with tqdm(total=len(dataset), desc=f"packing {dataset.name}", unit=" records", disable=None) as bar:
         store = pack(
-            dataset, args.out, skip_unreadable=args.skip_unreadable, progress=lambda done, _: bar.update(done - bar.n)
+            dataset,
+            args.out,
+            skip_unreadable=args.skip_unreadable,
+            n_processes=args.processes,
+            progress=lambda done, _: bar.update(done - bar.n),
         )
     skipped = store.description["skipped"]
     for entry in skipped[:10]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from medclip.core.dataset import Dataset
 from medclip.core.errors import DatasetError, FormatError, SignalError, StoreError
 from medclip.core.files import read_json, sha256_of_file, write_json, write_whole
 from medclip.core.input_spec import InputSpec
+from medclip.data._parallel import Workers, workers
 from medclip.data._plan import Plan, attributes_json, read_record
 from medclip.data._rows import Row, row_of, write_rows
 from medclip.data.store import SCHEMA_VERSION, SEAL, STORE_FILE, Layout, description_sha256
@@ -30,22 +32,25 @@ def write_shards(
     plan: Plan,
     spec: InputSpec | None,
     progress: Callable[[int, int], None] | None,
+    n_processes: int,
 ) -> list[dict[str, Any]]:
     """Write the shards that are not there yet and return what is in each; a shard's note is written after it.
 
     Raises:
+        ConfigError: The data set cannot be read by so many processes.
         StoreError: The input specification refuses every record.
     """
     shards = []
-    for number, members in enumerate(plan.ranges()):
-        path = work / f"shard-{number:05d}.arrow"
-        shard = _finished_shard(path)
-        if shard is None:
-            shard = _write_shard(dataset, path, members, plan, spec)
-            write_json(path.with_suffix(".json"), shard)
-        shards.append(shard)
-        if progress is not None:
-            progress(members.stop, plan.n_records)
+    with workers(_Rows(dataset, plan, spec), n_processes) as reading:
+        for number, members in enumerate(plan.ranges()):
+            path = work / f"shard-{number:05d}.arrow"
+            shard = _finished_shard(path)
+            if shard is None:
+                shard = _write_shard(_told(members, reading, plan, progress), path)
+                write_json(path.with_suffix(".json"), shard)
+            shards.append(shard)
+            if progress is not None:
+                progress(members.stop, plan.n_records)
     if not any(shard["kept"] for shard in shards):
         reasons = [entry["reason"] for shard in shards for entry in shard["refused"]]
         raise StoreError(
@@ -63,23 +68,54 @@ def _finished_shard(path: Path) -> dict[str, Any] | None:
         return None
 
 
-def _write_shard(dataset: Dataset, path: Path, members: range, plan: Plan, spec: InputSpec | None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _LeftOut:
+    """A record that is not packed: ``skipped`` cannot be read, ``refused`` is not what the specification takes."""
+
+    kind: Literal["skipped", "refused"]
+    record_id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Reads a record by its number."""
+
+    dataset: Dataset
+    plan: Plan
+    spec: InputSpec | None
+
+    def __call__(self, index: int) -> Row | _LeftOut:
+        try:
+            return row_of(read_record(self.dataset, index), self.spec)
+        except (FormatError, DatasetError, SignalError) as error:
+            is_refused = isinstance(error, SignalError) and self.spec is not None
+            if not (is_refused or (self.plan.skip_unreadable and not isinstance(error, SignalError))):
+                raise
+            return _LeftOut("refused" if is_refused else "skipped", self.dataset.records[index].record_id, str(error))
+
+
+def _told(
+    members: range, reading: Workers[Row | _LeftOut], plan: Plan, progress: Callable[[int, int], None] | None
+) -> Iterator[tuple[int, Row | _LeftOut]]:
+    """Read records and tell of each; the last is done only when its shard is written."""
+    for index, one in zip(members, reading.results(members), strict=True):
+        yield index, one
+        if progress is not None and index + 1 < members.stop:
+            progress(index + 1, plan.n_records)
+
+
+def _write_shard(read: Iterable[tuple[int, Row | _LeftOut]], path: Path) -> dict[str, Any]:
     kept: list[int] = []
     left_out: dict[str, list[dict[str, Any]]] = {"skipped": [], "refused": []}
 
     def rows() -> Iterator[Row]:
-        for index in members:
-            try:
-                row = row_of(read_record(dataset, index), spec)
-            except (FormatError, DatasetError, SignalError) as error:
-                is_refused = isinstance(error, SignalError) and spec is not None
-                if not (is_refused or (plan.skip_unreadable and not isinstance(error, SignalError))):
-                    raise
-                entry = {"record_id": dataset.records[index].record_id, "reason": str(error)}
-                left_out["refused" if is_refused else "skipped"].append(entry)
+        for index, one in read:
+            if isinstance(one, _LeftOut):
+                left_out[one.kind].append({"record_id": one.record_id, "reason": one.reason})
                 continue
             kept.append(index)
-            yield row
+            yield one
 
     layouts = write_rows(path, rows())
     plain = [_plain(layout) for layout in layouts]

@@ -58,6 +58,7 @@ class PairDataModule(L.LightningDataModule):
         n_workers: Worker processes of the loader; 0 is fastest on few cores.
         keep_in_memory_mb: Prepared inputs are kept in memory up to this size; worth it when the specification
             resamples. Ignored with worker processes.
+        pack_processes: Processes that read the records when the store is made.
         pack_prepared: Pack what the specification makes of each image rather than the image, which takes a hundredth of
             the room of radiographs; another specification then needs another store.
         seed: Of the order of batches and of the validation share.
@@ -85,6 +86,7 @@ class PairDataModule(L.LightningDataModule):
         batch_size: int = 64,
         n_workers: int = 0,
         keep_in_memory_mb: int = 0,
+        pack_processes: int = 1,
         pack_prepared: bool = False,
         seed: int = 0,
     ) -> None:
@@ -116,6 +118,7 @@ class PairDataModule(L.LightningDataModule):
         self.batch_size = batch_size
         self.n_workers = n_workers
         self.keep_in_memory_mb = 0 if n_workers else keep_in_memory_mb
+        self.pack_processes = pack_processes
         self.pack_prepared = pack_prepared
         self.seed = seed
         self._parts: dict[str, PairDataset] = {}
@@ -272,7 +275,13 @@ class PairDataModule(L.LightningDataModule):
         dataset = open_dataset(self.dataset, self.root, **self.dataset_options)
         with tqdm(total=len(dataset), desc=f"packing {self.dataset}", unit=" records", disable=None) as bar:
             spec = self.spec if self.pack_prepared else None
-            return pack(dataset, folder, spec=spec, progress=lambda done, _: bar.update(done - bar.n))
+            return pack(
+                dataset,
+                folder,
+                spec=spec,
+                n_processes=self.pack_processes,
+                progress=lambda done, _: bar.update(done - bar.n),
+            )
 
     def _checked(self, store: PackedStore) -> PackedStore:
         if store.name != find_dataset(self.dataset)[1].name:

@@ -32,6 +32,7 @@ def pack(
     spec: InputSpec | None = None,
     skip_unreadable: bool = False,
     records_per_shard: int | None = None,
+    n_processes: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> PackedStore:
     """Write a data set into a packed store, or continue after an interruption.
@@ -49,13 +50,15 @@ def pack(
         skip_unreadable: Leave out records that cannot be decoded or whose files are not there, and list them in
             ``store.json``, rather than stop.
         records_per_shard: Records per file, at least 1; None takes 512, and fewer if they are large.
+        n_processes: Processes that read records; the store is the same for any number. In a script of your own, more
+            than 1 needs ``if __name__ == "__main__":`` around the call.
         progress: Called with the number of records done and in all.
 
     Returns:
         The finished store.
 
     Raises:
-        ConfigError: ``spec`` is not one of images.
+        ConfigError: ``spec`` is not one of images, or the data set cannot be read by so many processes.
         OutputError: The folder holds something else, or the disk is or would be full.
         StoreError: The data set is empty, or none of its records can be read.
         FormatError: A record cannot be decoded and ``skip_unreadable`` is False.
@@ -80,7 +83,7 @@ def pack(
         with output_errors(folder), only_one(work) as is_ours:
             # Another process may have finished the store, or given up, while this one waited.
             if is_ours and not _holds_something(folder):
-                _pack(dataset, folder, work, plan, spec, n_bytes, progress)
+                _pack(dataset, folder, work, plan, spec, n_bytes, progress, n_processes)
                 return PackedStore(folder)
             if is_ours:
                 shutil.rmtree(work, ignore_errors=True)
@@ -118,11 +121,12 @@ def _pack(
     spec: InputSpec | None,
     n_bytes: int,
     progress: Callable[[int, int], None] | None,
+    n_processes: int,
 ) -> None:
     try:
         _begin(work, plan, n_bytes)
         if not (work / STORE_FILE).is_file():
-            shards = write_shards(dataset, work, plan, spec, progress)
+            shards = write_shards(dataset, work, plan, spec, progress, n_processes)
             write_index(dataset, work, shards)
             write_description(dataset, work, plan, shards)
         # From here on a store that is found unfinished lacks nothing but its name.

@@ -58,8 +58,13 @@ def main(root: str, store: str, point: str, seconds_per_record: str) -> None:
         Path.unlink = _kill_after_a_note(Path.unlink)  # type: ignore[method-assign]
     if point == "name":
         Path.replace = _kill_at(Path.replace, Path(store))  # type: ignore[method-assign]
-    progress = kill if point == "shard" else None
+    progress = _kill_behind_a_shard if point == "shard" else None
     packing.pack(dataset, store, records_per_shard=RECORDS_PER_SHARD, progress=progress)
+
+
+def _kill_behind_a_shard(n_done: int, _: int) -> None:
+    if n_done == RECORDS_PER_SHARD:
+        kill()
 
 
 def _kill_after_a_note(unlink: Callable[..., Any]) -> Callable[..., Any]:

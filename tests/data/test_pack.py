@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -58,6 +59,24 @@ def test_files_of_a_store(undisturbed: dict[str, bytes]) -> None:
     labels = [f"labels/ptbxl-{name}.parquet" for name in ("all", "form", "rhythm", "subclass", "superclass")]
     shards = [f"shard-{number:05d}.arrow" for number in range(3)]
     assert sorted(undisturbed) == ["index.parquet", *labels, *shards, "store.json"]
+
+
+def test_the_number_of_processes_changes_nothing(ptbxl: Path, undisturbed: dict[str, bytes], tmp_path: Path) -> None:
+    dataset = open_ptbxl(ptbxl, sampling_rate_hz=100)
+    pack(dataset, tmp_path / "store", records_per_shard=packing_program.RECORDS_PER_SHARD, n_processes=2)
+    assert content(tmp_path / "store") == undisturbed
+
+
+def test_unreadable_records_are_left_out_by_other_processes_too(ptbxl: Path, tmp_path: Path) -> None:
+    shutil.copytree(ptbxl, tmp_path / "ptbxl")
+    next(iter(sorted((tmp_path / "ptbxl").rglob("00005_lr.dat")))).unlink()
+    dataset = open_ptbxl(tmp_path / "ptbxl", sampling_rate_hz=100)
+    with pytest.raises(FormatError, match=r"00005_lr\.dat"):
+        pack(dataset, tmp_path / "refused", n_processes=2)
+    assert not (tmp_path / "refused").exists()
+    one, two = (pack(dataset, tmp_path / str(n), n_processes=n, skip_unreadable=True) for n in (1, 2))
+    assert one.description["skipped"] == two.description["skipped"]
+    assert len(one.description["skipped"]) == 1
 
 
 def test_the_size_of_shards_changes_no_content(tmp_path: Path) -> None:
@@ -355,4 +374,4 @@ def test_an_error_while_the_index_is_written_leaves_nothing(tmp_path: Path, monk
 def test_progress(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     pack(mixed_dataset(), tmp_path / "store", records_per_shard=5, progress=lambda *state: seen.append(state))
-    assert seen == [(5, 13), (10, 13), (13, 13)]
+    assert seen == [(number, 13) for number in range(1, 14)]
