@@ -73,7 +73,7 @@ def _list(args: argparse.Namespace) -> None:
 
 def _labels(args: argparse.Namespace) -> None:
     from medclip.core.label_set import LabelSet
-    from medclip.core.modality import label_set_names
+    from medclip.core.named_files import label_set_names
     from medclip.results.tables import format_table
 
     labels = [LabelSet.load(name) for name in label_set_names()]

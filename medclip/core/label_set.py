@@ -9,7 +9,7 @@ from pathlib import Path
 
 from medclip.core._offers import meant, question
 from medclip.core.errors import LabelError
-from medclip.core.modality import find_label_set_file
+from medclip.core.named_files import find_label_set_file
 
 __all__ = ["Finding", "LabelSet"]
 

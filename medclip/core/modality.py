@@ -24,16 +24,13 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from medclip.core._offers import files_by_stem, only_one
 from medclip.core.errors import (
-    ConfigError,
     DatasetError,
     InputError,
-    LabelError,
     MissingDependencyError,
-    PromptError,
 )
 from medclip.core.needed_channels import Needs, read_needed_channels
 
@@ -51,15 +48,10 @@ __all__ = [
     "MapWriter",
     "Modality",
     "QualityIssue",
-    "benchmark_names",
     "discover",
-    "find_benchmark_file",
     "find_dataset",
-    "find_label_set_file",
     "find_modality",
-    "find_prompt_set_file",
-    "label_set_names",
-    "prompt_set_names",
+    "own_packages",
 ]
 
 _OWN_PACKAGE = "medclip.modalities"
@@ -240,15 +232,17 @@ def discover() -> Mapping[str, Modality]:
 
 def _own_modalities() -> Iterator[Modality]:
     """A folder without ``MODALITY`` serves the others, as the one for reports does."""
-    for name in _own_package_names():
-        modality = getattr(importlib.import_module(f"{_OWN_PACKAGE}.{name}"), "MODALITY", None)
+    for package in own_packages():
+        modality = getattr(importlib.import_module(package), "MODALITY", None)
         if isinstance(modality, Modality):
             yield modality
 
 
-def _own_package_names() -> list[str]:
-    paths = importlib.import_module(_OWN_PACKAGE).__path__
-    return sorted(found.name for found in pkgutil.iter_modules(paths) if found.ispkg)
+def own_packages() -> dict[str, Path]:
+    """Folders of medclip's own modalities, and of what serves them, by the import path of their packages."""
+    folders = importlib.import_module(_OWN_PACKAGE).__path__
+    names = sorted(found.name for found in pkgutil.iter_modules(folders) if found.ispkg)
+    return {f"{_OWN_PACKAGE}.{name}": Path(folder) / name for folder in folders for name in names}
 
 
 def _plugged_in_modalities() -> Iterator[Modality]:
@@ -286,66 +280,6 @@ def find_dataset(name: str) -> tuple[Modality, DatasetFactory]:
     offers = {modality: modality.dataset_names() for modality in discover().values()}
     modality = only_one(name, wanted, offers, DatasetError("unknown data set"))
     return modality, modality.dataset(wanted)
-
-
-def label_set_names() -> tuple[str, ...]:
-    """Names of all label sets, modality by modality."""
-    return tuple(name for files in _offers("labels", ".csv").values() for name in files)
-
-
-def prompt_set_names() -> tuple[str, ...]:
-    """Names of all shipped prompt sets, modality by modality."""
-    return tuple(name for files in _offers("prompts", ".json").values() for name in files)
-
-
-def benchmark_names() -> tuple[str, ...]:
-    """Names of all shipped benchmarks, modality by modality."""
-    return tuple(name for files in _offers("benchmarks", ".json").values() for name in files)
-
-
-def find_benchmark_file(name: str) -> tuple[str, Path]:
-    """Return the name of a benchmark's modality and its file, or raise ``ConfigError`` with the names there are."""
-    return _find_file(name, _offers("benchmarks", ".json"), ConfigError("unknown benchmark"))
-
-
-def find_label_set_file(name: str) -> tuple[str, Path]:
-    """Return the name of a label set's modality and its file, or raise ``LabelError`` with the names there are."""
-    return _find_file(name, _offers("labels", ".csv"), LabelError("unknown label set"))
-
-
-def find_prompt_set_file(name: str) -> tuple[str, Path]:
-    """Return the name of a prompt set's modality and its file, or raise ``PromptError`` with the names there are."""
-    return _find_file(name, _offers("prompts", ".json"), PromptError("unknown prompt set"))
-
-
-class _Package(NamedTuple):
-    """A folder with files for a modality, which need not be readable yet."""
-
-    name: str
-    package: str
-    folder: Path
-
-
-def _offers(folder: str, suffix: str) -> dict[_Package, dict[str, Path]]:
-    return {package: files_by_stem(package.folder / folder, suffix) for package in _packages()}
-
-
-def _packages() -> Iterator[_Package]:
-    """Every folder of medclip's own, then those of plug-ins."""
-    own = {
-        f"{_OWN_PACKAGE}.{name}": _Package(name, f"{_OWN_PACKAGE}.{name}", Path(folder) / name)
-        for folder in importlib.import_module(_OWN_PACKAGE).__path__
-        for name in _own_package_names()
-    }
-    yield from own.values()
-    for modality in discover().values():
-        if modality.package not in own:
-            yield _Package(modality.name, modality.package, modality.folder)
-
-
-def _find_file(name: str, offers: Mapping[_Package, Mapping[str, Path]], unknown: InputError) -> tuple[str, Path]:
-    package = only_one(name, name, offers, unknown)
-    return package.name, offers[package][name]
 
 
 def _attribute(module: str, name: str) -> Any:

@@ -15,7 +15,7 @@ from medclip.core.errors import ConfigError, InputError, LabelError, PromptError
 from medclip.core.finding_map import FindingMap
 from medclip.core.input_spec import InputSpec, PreparedBatch, RestorableSpec, records_at_once
 from medclip.core.label_set import LabelSet
-from medclip.core.modality import find_label_set_file, label_set_names
+from medclip.core.named_files import find_label_set_file, label_set_names
 from medclip.core.sample import Sample
 from medclip.prompts.prompt_set import PromptSet
 from medclip.zeroshot.answer import answer

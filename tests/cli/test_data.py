@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import medclip
-from medclip.core.modality import discover, label_set_names
+from medclip.core.modality import discover
+from medclip.core.named_files import label_set_names
 
 
 def test_list_shows_every_data_set(run) -> None:

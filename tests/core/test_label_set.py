@@ -8,7 +8,7 @@ import pytest
 
 from medclip.core.errors import LabelError
 from medclip.core.label_set import Finding, LabelSet
-from medclip.core.modality import find_label_set_file, label_set_names
+from medclip.core.named_files import find_label_set_file, label_set_names
 
 GOOD = 'code,name,parent,polarity\nAF,"fibrillation, atrial",RH,abnormal\nSR,sinus rhythm,,normal\n'
 

@@ -15,17 +15,8 @@ import pytest
 from medclip.core import modality as discovery
 from medclip.core._heads import split_record
 from medclip.core.errors import DatasetError, FormatError, InputError, LabelError, MissingDependencyError, PromptError
-from medclip.core.modality import (
-    Format,
-    Modality,
-    discover,
-    find_dataset,
-    find_label_set_file,
-    find_modality,
-    find_prompt_set_file,
-    label_set_names,
-    prompt_set_names,
-)
+from medclip.core.modality import Format, Modality, discover, find_dataset, find_modality
+from medclip.core.named_files import find_label_set_file, find_prompt_set_file, label_set_names, prompt_set_names
 from medclip.core.sniff import sniff
 
 INIT = """
