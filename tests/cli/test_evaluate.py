@@ -238,17 +238,12 @@ def test_errors_are_those_of_the_task(given, words, run) -> None:
     assert err.count("\n") == 1
 
 
-def test_without_labels_the_only_label_set_of_the_bundle_is_meant(run, smoke_image_bundle, tmp_path) -> None:
-    model = medclip.load(smoke_image_bundle)
-    data = ("--dataset", "simulated_cxr", "--option", "n_patients=12", "--option", "size=64", "--resamples", "10")
-    code, _, err = run("evaluate", "--model", smoke_image_bundle, *data, "--out", tmp_path / "out")
-    if len(model.label_sets) == 1:
-        assert code == 0, err
-        written = json.loads((tmp_path / "out" / "metrics.json").read_text())
-        assert written["protocol"]["label_set"] == model.label_sets[0]
-    else:
-        assert code == 2
-        assert "--labels" in err
+def test_without_labels_the_bundle_is_asked_which_there_are(run, smoke_bundle, smoke_store, tmp_path) -> None:
+    given = ("evaluate", "--model", smoke_bundle, "--dataset", smoke_store, "--out", tmp_path / "out")
+    code, out, err = run(*given)
+    assert (code, out) == (2, "")
+    assert "this bundle has prompts for several label sets" in err
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_data_set_whose_table_lacks_a_column(run, smoke_bundle, tmp_path) -> None:

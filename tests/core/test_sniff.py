@@ -1,4 +1,4 @@
-"""What is told of an archive in which nothing can be read: what lies in it, and never the name of a member."""
+"""What is told of a file, a folder or an archive in which nothing can be read, and never the name of a member."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from medclip.core._heads import split_record
 from medclip.core.errors import FormatError
 from medclip.core.modality import discover
 from medclip.core.sniff import sniff
@@ -92,3 +93,52 @@ def test_a_damaged_archive_is_called_so(tmp_path: Path) -> None:
     path = zipped(tmp_path / "archive.zip", [picture()] * 3)
     path.write_bytes(path.read_bytes()[:-60])
     assert "archive.zip is damaged or no archive of a known kind" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty: received 0 bytes"),
+        (b"%PDF-1.7 and more", r"of no known format: received a file that begins with 25 50 44 46 \(%PDF\); allowed: "),
+        (b"\x00\xff", r"begins with 00 ff \(\.\.\)"),
+        (b"Doe, Jane; born 1950", r"begins with 44 6f 65 2c \(Doe,\); allowed"),
+    ],
+)
+def test_what_cannot_be_recognised_is_described(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "recording"
+    path.write_bytes(content)
+    with pytest.raises(FormatError, match=message) as error:
+        sniff(path)
+    assert "Jane" not in str(error.value)
+
+
+def test_all_formats_are_listed_with_their_modality(tmp_path: Path) -> None:
+    path = tmp_path / "recording"
+    path.write_bytes(b"?")
+    with pytest.raises(FormatError) as error:
+        sniff(path)
+    offered = {modality.title: modality.formats() for modality in discover().values()}
+    assert offered
+    for title, formats in offered.items():
+        assert f"{title} ({', '.join(formats)})" in str(error.value)
+
+
+def test_what_is_no_readable_file(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="does not exist"):
+        sniff(tmp_path / "none")
+    with pytest.raises(FormatError, match="is a folder and not one recording: received 0 files"):
+        sniff(tmp_path)
+    (tmp_path / "file").write_bytes(b"x")
+    with pytest.raises(FormatError, match="cannot be read"):
+        sniff(tmp_path / "file" / "below")
+
+
+def test_a_record_in_a_file_of_several_is_named_behind_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "exams.h5"
+    assert split_record(tmp_path / "exams.h5#17") == (path, "17")
+    assert split_record(path) == (path, None)
+    assert split_record(tmp_path / "#17") == (tmp_path / "#17", None)
+    (tmp_path / "odd#name").touch()
+    assert split_record(tmp_path / "odd#name") == (tmp_path / "odd#name", None)
+    with pytest.raises(FormatError, match=r"exams\.h5 does not exist"):
+        sniff(tmp_path / "exams.h5#17")
