@@ -32,13 +32,21 @@ IMAGE, VOLUME = (1, 128, 128), (1, 32, 64, 64)
 def resnet2d(n_channels: int = 1, width: int = 24, patch: int = 4) -> ResNet2d:
     """Return the small residual network of the settings below."""
     return ResNet2d(
-        n_channels, depth=10, width=width, embedding_dim=256, stem="patch", stem_stride=patch, last_stride=1
+        n_channels,
+        depth=10,
+        width=width,
+        embedding_dim=256,
+        stem="patch",
+        stem_stride=patch,
+        stage_strides=(1, 2, 2, 1),
     )
 
 
 def resnet3d(width: int, stem_stride: tuple[int, int, int]) -> ResNet3d:
     """Return the small residual network over volumes of the settings below."""
-    return ResNet3d(depth=10, width=width, embedding_dim=256, stem="patch", stem_stride=stem_stride, last_stride=1)
+    return ResNet3d(
+        depth=10, width=width, embedding_dim=256, stem="patch", stem_stride=stem_stride, stage_strides=(1, 2, 2, 1)
+    )
 
 
 def vit3d() -> ViT3d:

@@ -31,8 +31,8 @@ import numpy as np
 
 from medclip.core.label_set import LabelSet
 from medclip.core.xml import parse_xml
+from medclip.data.named_findings import report_extractor
 from medclip.evaluation.report_findings import FindingScores, score_findings
-from medclip.evaluation.weak_labels import report_extractor
 from medclip.modalities.report.extract import label_value
 from medclip.modalities.report.sections import open_i_sections
 from medclip.results.tables import format_interval, format_number, format_table

@@ -20,10 +20,12 @@ from medclip.core.batch import Batch
 from medclip.core.cache import cache_folder
 from medclip.core.errors import ConfigError, DatasetError
 from medclip.core.input_spec import InputSpec
+from medclip.core.label_set import LabelSet
 from medclip.core.modality import find_dataset
 from medclip.core.splits import patient_split
 from medclip.data.access import open_dataset
 from medclip.data.loader import BatchSampler, ResumableLoader
+from medclip.data.named_findings import NamedFindings
 from medclip.data.pack import pack
 from medclip.data.pairs import PairDataset, usable_records
 from medclip.data.store import SCHEMA_VERSION, STORE_FILE, PackedStore
@@ -48,6 +50,8 @@ class PairDataModule(L.LightningDataModule):
         reports: What makes the reports readable.
         near_duplicates: Whether reports that differ only in the order of statements count as equal.
         implied_statements: Whether the simpler statements that follow from a statement are trained on as well.
+        named_findings: A label set; the names of those of its findings that rules read off a report as present are
+            statements of it as well.
         statements_per_epoch: At most so many statements of a report are trained on in an epoch, drawn anew for each;
             None takes all. Validation always takes all.
         train_folds: Folds to train on; None takes all that are neither for validation nor for test.
@@ -78,6 +82,7 @@ class PairDataModule(L.LightningDataModule):
         reports: ReportPipeline | None = None,
         near_duplicates: bool = True,
         implied_statements: bool = True,
+        named_findings: str | None = None,
         statements_per_epoch: int | None = None,
         train_folds: Sequence[int | str] | None = None,
         val_folds: Sequence[int | str] = (),
@@ -110,6 +115,7 @@ class PairDataModule(L.LightningDataModule):
         self.reports = reports or ReportPipeline(translate_to=None, normalise=False)
         self.near_duplicates = near_duplicates
         self.implied_statements = implied_statements
+        self.named_findings = None if named_findings is None else LabelSet.load(named_findings)
         self.statements_per_epoch = statements_per_epoch
         self.train_folds = None if train_folds is None else _texts(train_folds)
         self.val_folds = _texts(val_folds)
@@ -151,6 +157,7 @@ class PairDataModule(L.LightningDataModule):
             self.reports,
             near_duplicates=self.near_duplicates,
             implied_statements=self.implied_statements,
+            named=None if self.named_findings is None else NamedFindings(self.named_findings, self.reports),
         )
         self.store_digest = store.digest()
         for part, members in self._divide(store, usable_records(store, np.arange(len(store)), self.spec)).items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -59,6 +59,7 @@ class TextTable:
         *,
         near_duplicates: bool = False,
         implied_statements: bool = False,
+        named: Callable[[str], Iterable[str]] | None = None,
     ) -> TextTable:
         """Process every distinct report once and number the results.
 
@@ -67,6 +68,7 @@ class TextTable:
             pipeline: What makes them readable.
             near_duplicates: Whether reports that differ only in the order of their statements count as equal.
             implied_statements: Add the simpler statements that follow from a statement (see ``clauses``).
+            named: Gives further statements of a raw report that has any (see ``named_findings``).
         """
         processed = {report: pipeline(report) for report in sorted({report for report in reports if report})}
         rows: dict[str, int] = {}
@@ -82,6 +84,8 @@ class TextTable:
             own = result.statements if result else ()
             if implied_statements:
                 own += tuple(simpler for statement in own for simpler in implied(statement))
+            if named is not None and report and own:
+                own += tuple(named(report))
             # A statement said twice counts once, in the order of the report.
             statements += [row_of(statement) for statement in dict.fromkeys(own) if statement]
             starts.append(len(statements))

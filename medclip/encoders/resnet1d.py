@@ -25,7 +25,7 @@ class ResNet1d(Configurable, ResidualEncoder):
         width: Channels of the first stage; the others have 2, 4 and 8 times as many. MERL: 64.
         embedding_dim: Width of tokens and pooled vector. MERL: 256.
         kernel_size: Samples a block's convolution sees, odd.
-        pooling: ``attention``, ``mean`` or ``mean_max``.
+        pooling: ``attention``, ``mean``, ``mean_max`` or ``log_sum_exp``.
         n_heads: Heads of the attention pooling. MERL: 4.
         positions: Positions of the attention pooling.
         n_positions: Length its interpolated positions are learned at.
@@ -60,7 +60,7 @@ class ResNet1d(Configurable, ResidualEncoder):
             kernel_size=kernel_size,
             stem="plain",
             stem_stride=(2,),
-            last_stride=2,
+            stage_strides=(1, 2, 2, 2),
             pooling=pooling,
             n_heads=n_heads,
             positions=positions,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from medclip.encoders.configurable import Configurable
 from medclip.encoders.pooling import Pooling
@@ -19,7 +18,7 @@ class ResNet2d(Configurable, ResidualEncoder):
     texture; each later stage halves it, and a token of the last stage has seen a region from which shape can be told:
     the border of an opacity, a costophrenic angle, the width of the heart. Mean pooling makes the pooled vector the
     average of the tokens, so that similarities of tokens with a text are parts of the similarity of the image; a small
-    finding is diluted by it, and ``mean_max`` or ``attention`` keep it.
+    finding is diluted by it, and ``log_sum_exp``, ``mean_max`` or ``attention`` keep it.
 
     With the defaults (50 deep) it has the geometry of torchvision's and Hugging Face's ResNet-50.
 
@@ -35,8 +34,9 @@ class ResNet2d(Configurable, ResidualEncoder):
             several times as fast on a processor, and with tokens that look around the middle of their own place, as
             maps need it; those of the others look around its upper left corner).
         stem_stride: Stride of the stem along each axis; the side of a patch with ``patch``.
-        last_stride: 1 leaves the last stage at the resolution of the third: twice as many tokens along each axis.
-        pooling: ``mean``, ``mean_max`` or ``attention``.
+        stage_strides: Stride of each of the four stages, 1 or 2: ``[1, 2, 2, 1]`` leaves the last stage at the
+            resolution of the third, twice as many tokens along each axis.
+        pooling: ``mean``, ``mean_max``, ``log_sum_exp`` or ``attention``.
         n_heads: Heads of the attention pooling.
         n_positions: Tokens along each axis that its positions are learned at; other sizes are interpolated.
         dropout: Probability of dropping a channel of the pooled vector.
@@ -56,7 +56,7 @@ class ResNet2d(Configurable, ResidualEncoder):
         kernel_size: int | Sequence[int] = 3,
         stem: Stem = "max_pool",
         stem_stride: int = 2,
-        last_stride: Literal[1, 2] = 2,
+        stage_strides: Sequence[int] = (1, 2, 2, 2),
         pooling: Pooling = "mean",
         n_heads: int = 8,
         n_positions: Sequence[int] = (7, 7),
@@ -72,7 +72,7 @@ class ResNet2d(Configurable, ResidualEncoder):
             kernel_size=kernel_size,
             stem=stem,
             stem_stride=(stem_stride, stem_stride),
-            last_stride=last_stride,
+            stage_strides=stage_strides,
             pooling=pooling,
             n_heads=n_heads,
             positions="interpolated",

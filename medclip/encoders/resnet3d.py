@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from medclip.encoders.configurable import Configurable
 from medclip.encoders.pooling import Pooling
@@ -31,8 +30,9 @@ class ResNet3d(Configurable, ResidualEncoder):
             of their own place, as maps need it).
         stem_stride: Stride of the stem across slices, rows and columns. With ``max_pool`` and the default one token
             stands for 16 x 32 x 32 voxels.
-        last_stride: 1 leaves the last stage at the resolution of the third: twice as many tokens along each axis.
-        pooling: ``mean``, ``mean_max`` or ``attention``.
+        stage_strides: Stride of each of the four stages, 1 or 2: ``[1, 2, 2, 1]`` leaves the last stage at the
+            resolution of the third, twice as many tokens along each axis.
+        pooling: ``mean``, ``mean_max``, ``log_sum_exp`` or ``attention``.
         n_heads: Heads of the attention pooling.
         n_positions: Tokens along each axis that its positions are learned at; other sizes are interpolated.
         dropout: Probability of dropping a channel of the pooled vector.
@@ -52,7 +52,7 @@ class ResNet3d(Configurable, ResidualEncoder):
         kernel_size: int | Sequence[int] = 3,
         stem: Stem = "max_pool",
         stem_stride: Sequence[int] = (1, 2, 2),
-        last_stride: Literal[1, 2] = 2,
+        stage_strides: Sequence[int] = (1, 2, 2, 2),
         pooling: Pooling = "mean",
         n_heads: int = 8,
         n_positions: Sequence[int] = (8, 8, 8),
@@ -68,7 +68,7 @@ class ResNet3d(Configurable, ResidualEncoder):
             kernel_size=kernel_size,
             stem=stem,
             stem_stride=stem_stride,
-            last_stride=last_stride,
+            stage_strides=stage_strides,
             pooling=pooling,
             n_heads=n_heads,
             positions="interpolated",

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from medclip.core.errors import ConfigError
 from medclip.encoders.configurable import Configurable
 from medclip.encoders.output import EncoderOutput, fill_up, token_grid, token_mask, without_padding
-from medclip.encoders.pooling import build_pool
+from medclip.encoders.pooling import Pooling, build_pool
 
 __all__ = ["SwinUnetr"]
 
@@ -35,7 +35,7 @@ class SwinUnetr(Configurable, nn.Module):
         window_size: Tokens along each side of a window.
         level: 1 to 4, the level whose features are the tokens: one stands for 4, 8, 16 or 32 voxels along each axis.
         embedding_dim: Width of tokens and pooled vector.
-        pooling: ``mean``, ``mean_max`` or ``attention``.
+        pooling: ``mean``, ``mean_max``, ``log_sum_exp`` or ``attention``.
         n_positions: Tokens along each axis that positions of the attention pooling are learned at.
         drop_path: Probability of dropping a layer in the last one, rising linearly from 0.
         gradient_checkpointing: Compute activations of a layer twice instead of keeping them.
@@ -55,7 +55,7 @@ class SwinUnetr(Configurable, nn.Module):
         window_size: int = 7,
         level: Literal[1, 2, 3, 4] = 4,
         embedding_dim: int = 512,
-        pooling: Literal["attention", "mean", "mean_max"] = "mean",
+        pooling: Pooling = "mean",
         n_positions: Sequence[int] = (4, 4, 4),
         drop_path: float = 0.0,
         gradient_checkpointing: bool = False,

@@ -4,42 +4,18 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from medclip.core.files import write_whole
 from medclip.core.label_set import LabelSet
-from medclip.knowledge.lookup import CatalogueKnowledge
-from medclip.knowledge.mentions.read import label_mentions
-from medclip.modalities.report.extract import FindingExtractor, Uncertain, label_value
+from medclip.data.named_findings import report_extractor
+from medclip.modalities.report.extract import Uncertain, label_value
 
-__all__ = ["LABEL_SOURCE", "report_extractor", "write_weak_labels"]
+__all__ = ["LABEL_SOURCE", "write_weak_labels"]
 
 LABEL_SOURCE = "report-rules"
 """What stands beside labels that were read off reports by rules: nobody has looked at the recordings."""
-
-
-def report_extractor(labels: LabelSet, *, sections: Sequence[str] = ("findings", "impression")) -> FindingExtractor:
-    """Return what reads reports for the findings of a label set, in the words of the shipped catalogue.
-
-    Args:
-        labels: The findings.
-        sections: Names of the sections to read.
-
-    Raises:
-        InputError: A section is unknown.
-        KnowledgeError: A finding's concept is unknown.
-    """
-    by_polarity = {
-        polarity: [finding.code for finding in labels.findings if finding.polarity == polarity]
-        for polarity in ("normal", "neutral")
-    }
-    return FindingExtractor(
-        label_mentions(labels, CatalogueKnowledge()),
-        normal=by_polarity["normal"],
-        neutral=by_polarity["neutral"],
-        sections=sections,
-    )
 
 
 def write_weak_labels(

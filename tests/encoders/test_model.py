@@ -23,7 +23,7 @@ def model(encoder: nn.Module, head: str = "linear") -> ContrastiveModel:
 
 
 def resnet(**changes: object) -> ResNet2d:
-    return ResNet2d(depth=10, width=4, embedding_dim=16, last_stride=1, **changes)
+    return ResNet2d(depth=10, width=4, embedding_dim=16, stage_strides=(1, 2, 2, 1), **changes)
 
 
 @pytest.mark.parametrize("make", [resnet, lambda: ViT2d(size="tiny", depth=1)], ids=["resnet", "vit"])

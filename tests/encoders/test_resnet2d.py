@@ -60,11 +60,11 @@ def test_resnet50_has_its_size() -> None:
     ("settings", "side"),
     [
         ({}, 32),
-        ({"last_stride": 1}, 16),
+        ({"stage_strides": (1, 2, 2, 1)}, 16),
         ({"stem": "plain"}, 16),
         ({"stem": "patch", "stem_stride": 4}, 32),
-        ({"stem": "patch", "stem_stride": 4, "last_stride": 1}, 16),
-        ({"stem": "patch", "stem_stride": 3, "last_stride": 1}, 12),
+        ({"stem": "patch", "stem_stride": 4, "stage_strides": (1, 2, 2, 1)}, 16),
+        ({"stem": "patch", "stem_stride": 3, "stage_strides": (1, 2, 2, 1)}, 12),
     ],
 )
 @pytest.mark.parametrize("size", [(1, 1), (31, 97), (64, 33)])
@@ -99,7 +99,7 @@ def offset(row: int, column: int, **settings: object) -> list[float]:
 @pytest.mark.parametrize("place", [(4, 6), (6, 3)])
 def test_tokens_lie_where_the_grid_says(place: tuple[int, int]) -> None:
     """First axis slowest; around the middle of their place with averages, up and to the left of it without."""
-    assert all(abs(far) < 2 for far in offset(*place, stem="patch", stem_stride=4, last_stride=1))
+    assert all(abs(far) < 2 for far in offset(*place, stem="patch", stem_stride=4, stage_strides=(1, 2, 2, 1)))
     assert all(-10 < far < -4 for far in offset(*place, stem="plain"))
 
 
@@ -109,7 +109,13 @@ def test_small_kernels_in_late_stages_keep_tokens_local() -> None:
     other = torch.cat([torch.randn(1, 1, 128, 32), x[:, :, 128:]], dim=2)
     for kernels, is_local in (([3, 3, 1, 1], True), (3, False)):
         network = ResNet2d(
-            depth=10, width=4, embedding_dim=8, kernel_size=kernels, stem="patch", stem_stride=4, last_stride=1
+            depth=10,
+            width=4,
+            embedding_dim=8,
+            kernel_size=kernels,
+            stem="patch",
+            stem_stride=4,
+            stage_strides=(1, 2, 2, 1),
         ).eval()
         assert torch.allclose(network(x).tokens[:, -1], network(other).tokens[:, -1], atol=1e-6) == is_local
 
@@ -128,7 +134,7 @@ def test_positions_of_the_attention_pooling_are_interpolated() -> None:
         {"kernel_size": [3, 3]},
         {"stem": "conv"},
         {"stem_stride": 0},
-        {"last_stride": 4},
+        {"stage_strides": (1, 2, 2, 4)},
     ],
 )
 def test_bad_settings_are_one_line(change: dict[str, object]) -> None:

@@ -13,7 +13,7 @@ from medclip.encoders.resnet3d import ResNet3d
     [
         ({}, (16, 32, 32)),
         ({"stem": "plain"}, (8, 16, 16)),
-        ({"stem": "patch", "stem_stride": (2, 4, 4), "last_stride": 1}, (8, 16, 16)),
+        ({"stem": "patch", "stem_stride": (2, 4, 4), "stage_strides": (1, 2, 2, 1)}, (8, 16, 16)),
     ],
 )
 def test_thick_slices_are_merged_less(settings: dict, per_token: tuple[int, ...]) -> None:
@@ -27,8 +27,8 @@ def test_thick_slices_are_merged_less(settings: dict, per_token: tuple[int, ...]
 def test_a_volume_of_equal_slices_is_an_image() -> None:
     """With kernels that are an image's in the middle slice and zero elsewhere, each slice gives the image's tokens."""
     torch.manual_seed(0)
-    flat = ResNet2d(depth=10, width=4, embedding_dim=8, stem="patch", stem_stride=4, last_stride=2).eval()
-    deep = ResNet3d(depth=10, width=4, embedding_dim=8, stem="patch", stem_stride=(1, 4, 4), last_stride=2).eval()
+    flat = ResNet2d(depth=10, width=4, embedding_dim=8, stem="patch", stem_stride=4).eval()
+    deep = ResNet3d(depth=10, width=4, embedding_dim=8, stem="patch", stem_stride=(1, 4, 4)).eval()
     state = {}
     for name, wanted in deep.state_dict().items():
         value = flat.state_dict()[name]

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from medclip.core.label_set import LabelSet
+from medclip.data.named_findings import report_extractor
 from medclip.evaluation.report_findings import score_findings
-from medclip.evaluation.weak_labels import LABEL_SOURCE, report_extractor, write_weak_labels
+from medclip.evaluation.weak_labels import LABEL_SOURCE, write_weak_labels
 
 DATA = Path(os.environ.get("MEDCLIP_TEST_DATA", "unset")) / "reports"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="MEDCLIP_TEST_DATA names no folder with reports")
