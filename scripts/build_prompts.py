@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from medclip.core.label_set import LabelSet
-from medclip.core.modality import find_label_set_file, label_set_names
+from medclip.core.named_files import find_label_set_file, label_set_names
 from medclip.prompts.builder import build_prompts
 
 # For electrocardiograms the catalogue holds phrases of reports, which rank better than sentences made from definitions.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import shlex
 import sys
 import time
@@ -68,12 +69,13 @@ def main(given: Sequence[str]) -> int:
 
 def _parser() -> Parser:
     parser = Parser(
-        prog="medclip evaluate --benchmark",
+        prog="medclip evaluate --benchmark NAME",
         description="Run the tests of a benchmark whose data sets are there, each under one or more protocols side by "
         "side, and name those that are not. Research use only.",
         example="medclip evaluate --benchmark NAME --model BUNDLE --root data --out results",
     )
-    parser.add_argument("--benchmark", required=True, help="benchmark by name")
+    # It stands in the name of the program already.
+    parser.add_argument("--benchmark", required=True, help=argparse.SUPPRESS)
     add_model(parser)
     parser.add_argument("--root", required=True, type=Path, help="folder that holds the folders of the data sets")
     parser.add_argument(

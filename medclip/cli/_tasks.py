@@ -2,73 +2,97 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 import shlex
-import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from medclip.cli.arguments import Parser, add_dataset, add_model, add_prompts, count
+from medclip.cli._evaluation import TASKS, add_evaluation, add_labels, load_model, open_named
+from medclip.cli.arguments import Parser, add_prompts
 
-__all__ = ["TASKS", "main"]
+if TYPE_CHECKING:
+    from medclip.zeroshot.model import Model
 
-TASKS = ("zeroshot", "retrieval", "localisation")
+__all__ = ["main"]
 
 
-def main(given: Sequence[str]) -> int:
+class _Found(NamedTuple):
+    """What a task measured: plain types, and the table for a terminal and for Markdown."""
+
+    described: dict[str, Any]
+    tables: tuple[str, str]
+
+
+_EXAMPLES = {
+    "retrieval": "medclip evaluate --task retrieval --model BUNDLE --dataset NAME --fold test --out results",
+    "localisation": "medclip evaluate --task localisation --model BUNDLE --dataset NAME --labels NAME --out results",
+}
+
+
+def main(given: Sequence[str], task: str) -> int:
     """Evaluate one task and write its numbers and its table."""
-    args = _parser().parse_args(given[1:])
-
-    from tqdm import tqdm
-
-    from medclip.cli.options import parse_options
-    from medclip.core.errors import OutputError
-    from medclip.data.access import open_dataset
-    from medclip.evaluation.seen_data import seen_data_warnings
-    from medclip.zeroshot.model import load
-
+    args = _parser(task).parse_args(given[1:])
     started = time.monotonic()
-    if args.out.exists() and not args.overwrite:
-        raise OutputError(f"{args.out} exists already", action="choose another folder, or say --overwrite")
-    model = load(args.model, device=args.device)
-    labels = model.label_set(args.labels) if args.task == "localisation" else None
-    dataset = open_dataset(args.dataset, args.root, **parse_options(args.option))
-    for warning in seen_data_warnings(model.bundle.described["training"], dataset.name, args.fold):
-        print(f"warning: {warning}", file=sys.stderr)
-    shared: dict[str, Any] = {"folds": args.fold, "n_resamples": args.resamples, "seed": args.seed}
-    with tqdm(desc=f"{args.task} on {dataset.name}", unit=" records", disable=None) as bar:
-        if labels is None:
-            from medclip.evaluation.report_retrieval import evaluate_retrieval
-            from medclip.results.places import retrieval_table
-
-            found = evaluate_retrieval(
-                model, dataset, skip_unreadable=args.skip_unreadable, progress=bar.update, **shared
-            )
-            tables = retrieval_table(found), retrieval_table(found, markdown=True)
-            described = found.to_dict()
-        else:
-            from medclip.evaluation.localisation import evaluate_localisation
-            from medclip.results.places import localisation_table
-
-            pointed = evaluate_localisation(
-                model,
-                dataset,
-                labels,
-                findings=args.findings,
-                prompts=args.prompts,
-                ensemble=args.ensemble,
-                progress=bar.update,
-                **shared,
-            )
-            tables = localisation_table(pointed), localisation_table(pointed, markdown=True)
-            described = pointed.to_dict()
-    run = {"task": args.task, "command": shlex.join(["medclip", *given]), "duration_s": time.monotonic() - started}
-    _write(args.out, described | run, tables, overwrite=args.overwrite)
-    print(tables[0])
+    found = _MEASURES[task](args, load_model(args))
+    run = {"task": task, "command": shlex.join(["medclip", *given]), "duration_s": time.monotonic() - started}
+    _write(args.out, found.described | run, found.tables, overwrite=args.overwrite)
+    print(found.tables[0])
     print(f"wrote {args.out}")
     return 0
+
+
+def _retrieval(args: argparse.Namespace, model: Model) -> _Found:
+    from tqdm import tqdm
+
+    from medclip.evaluation.report_retrieval import evaluate_retrieval
+    from medclip.results.places import retrieval_table
+
+    dataset = open_named(args, model)
+    with tqdm(desc=f"retrieval on {dataset.name}", unit=" records", disable=None) as bar:
+        found = evaluate_retrieval(
+            model,
+            dataset,
+            folds=args.fold,
+            n_resamples=args.resamples,
+            seed=args.seed,
+            skip_unreadable=args.skip_unreadable,
+            progress=bar.update,
+        )
+    return _Found(found.to_dict(), (retrieval_table(found), retrieval_table(found, markdown=True)))
+
+
+def _localisation(args: argparse.Namespace, model: Model) -> _Found:
+    from tqdm import tqdm
+
+    from medclip.evaluation.localisation import evaluate_localisation
+    from medclip.results.places import localisation_table
+
+    labels = model.label_set(args.labels)
+    findings = labels.matching(args.findings) if args.findings else None
+    dataset = open_named(args, model)
+    with tqdm(desc=f"localisation on {dataset.name}", unit=" records", disable=None) as bar:
+        found = evaluate_localisation(
+            model,
+            dataset,
+            labels,
+            folds=args.fold,
+            findings=findings,
+            prompts=args.prompts,
+            ensemble=args.ensemble,
+            n_resamples=args.resamples,
+            seed=args.seed,
+            progress=bar.update,
+        )
+    return _Found(found.to_dict(), (localisation_table(found), localisation_table(found, markdown=True)))
+
+
+_MEASURES: Mapping[str, Callable[[argparse.Namespace, Model], _Found]] = {
+    "retrieval": _retrieval,
+    "localisation": _localisation,
+}
 
 
 def _write(out: Path, described: dict[str, Any], tables: tuple[str, str], *, overwrite: bool) -> None:
@@ -90,32 +114,20 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _parser() -> Parser:
+def _parser(task: str) -> Parser:
     parser = Parser(
-        prog="medclip evaluate --task",
-        description="Measure retrieval (do recordings and their reports find each other?) or localisation (do maps of "
-        "findings\npoint into annotated regions?). Research use only.",
-        example="medclip evaluate --task localisation --model BUNDLE --dataset NAME --labels NAME --out results",
+        prog=f"medclip evaluate --task {task}",
+        description=f"Measure {TASKS[task]}. Research use only.",
+        example=_EXAMPLES[task],
     )
-    parser.add_argument("--task", required=True, choices=TASKS[1:])
-    add_model(parser)
-    add_dataset(parser)
-    parser.add_argument("--labels", metavar="NAME", help="localisation: label set; default: the only one of the bundle")
-    parser.add_argument(
-        "--findings", nargs="+", metavar="CODE", help="localisation: findings; default: all with regions"
-    )
-    parser.add_argument("--fold", nargs="+", default=None, metavar="FOLD", help="folds to evaluate on; default: all")
+    # It stands in the name of the program already.
+    parser.add_argument("--task", choices=[task], help=argparse.SUPPRESS)
+    add_evaluation(parser, option="size=128")
+    if task == "retrieval":
+        parser.add_argument("--skip-unreadable", action="store_true", help="leave out records that cannot be used")
+        return parser
+    add_labels(parser)
+    parser.add_argument("--findings", nargs="+", metavar="CODE", help="findings; default: all with regions")
     add_prompts(parser)
     parser.add_argument("--ensemble", metavar="NAME", help="how sentences are joined, see medclip evaluate --help")
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="new folder for the results")
-    parser.add_argument("--overwrite", action="store_true", help="replace the results that DIR holds")
-    parser.add_argument(
-        "--skip-unreadable", action="store_true", help="retrieval: leave out records that cannot be used"
-    )
-    parser.add_argument(
-        "--option", action="append", default=[], metavar="NAME=VALUE", help="option of the data set, e.g. size_px=128"
-    )
-    parser.add_argument("--resamples", type=count, default=1000, metavar="N", help="bootstrap resamples; default: 1000")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the bootstrap; default: 0")
-    parser.add_argument("--device", default="cpu", help="where to compute; default: cpu")
     return parser

@@ -10,6 +10,9 @@ from medclip.cli.arguments import Parser, count
 
 __all__ = ["main"]
 
+_SHOWN = 8  # codes of a label set
+_LINE = 80  # characters of codes in one line
+
 
 def main(given: Sequence[str]) -> int:
     """Run one of the actions on data sets."""
@@ -20,7 +23,9 @@ def main(given: Sequence[str]) -> int:
     )
     actions = parser.add_subparsers(dest="action", required=True, parser_class=Parser, metavar="ACTION")
     actions.add_parser("list", help="data sets that medclip knows").set_defaults(run=_list)
-    actions.add_parser("labels", help="label sets that medclip knows").set_defaults(run=_labels)
+    labels = actions.add_parser("labels", help="label sets that medclip knows")
+    labels.add_argument("--all", action="store_true", help=f"show all codes of each set, not only the first {_SHOWN}")
+    labels.set_defaults(run=_labels)
     info = actions.add_parser("info", help="version, licence and citation of a data set")
     info.add_argument("dataset", metavar="NAME")
     info.set_defaults(run=_info)
@@ -68,12 +73,32 @@ def _list(args: argparse.Namespace) -> None:
 
 def _labels(args: argparse.Namespace) -> None:
     from medclip.core.label_set import LabelSet
-    from medclip.core.modality import label_set_names
+    from medclip.core.named_files import label_set_names
     from medclip.results.tables import format_table
 
     labels = [LabelSet.load(name) for name in label_set_names()]
-    rows = [(one.name, one.modality, len(one), ", ".join(one.codes[:8])) for one in labels]
+    rows: list[tuple[object, ...]] = []
+    for one in labels:
+        lines = _wrapped(one.codes) if args.all else [_first(one.codes)]
+        rows += [(one.name, one.modality, len(one), lines[0]), *(("", "", "", line) for line in lines[1:])]
     print(format_table(rows, ("label set", "modality", "findings", "codes")))
+
+
+def _first(codes: Sequence[str]) -> str:
+    n_more = len(codes) - _SHOWN
+    return ", ".join(codes[:_SHOWN]) + (f", and {n_more} more (--all)" if n_more > 0 else "")
+
+
+def _wrapped(codes: Sequence[str]) -> list[str]:
+    """Set codes in lines; none is broken, for some hold blanks."""
+    lines = [codes[0]]
+    for code in codes[1:]:
+        if len(lines[-1]) + len(code) + 3 <= _LINE:
+            lines[-1] += f", {code}"
+        else:
+            lines[-1] += ","
+            lines.append(code)
+    return lines
 
 
 def _info(args: argparse.Namespace) -> None:

@@ -1,56 +1,87 @@
-"""``medclip evaluate --model BUNDLE --dataset NAME --labels LABEL_SET --out DIR``."""
+"""``medclip evaluate --model BUNDLE --dataset NAME --out DIR``: the task by default, and the way to the others."""
 
 from __future__ import annotations
 
+import argparse
 import shlex
-import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from medclip.cli.arguments import Parser, add_dataset, add_model, add_prompts, add_windows, count
+from medclip.cli._evaluation import TASKS, add_evaluation, add_labels, load_model, open_named, task_of
+from medclip.cli.arguments import Parser, add_prompts, add_windows
+
+if TYPE_CHECKING:
+    from medclip.core.dataset import Dataset
+    from medclip.core.label_set import LabelSet
+    from medclip.evaluation.evaluate import Evaluation
+    from medclip.zeroshot.calibrated import CalibratedClassifier
+    from medclip.zeroshot.model import Model
 
 __all__ = ["main"]
 
 
 def main(given: Sequence[str]) -> int:
-    """Evaluate a bundle zero-shot and write metrics, scores and tables."""
+    """Evaluate a bundle and write metrics, scores and tables."""
     if any(word == "--benchmark" or word.startswith("--benchmark=") for word in given):
         from medclip.cli._benchmark import main as run_benchmark
 
         return run_benchmark(given)
-    if any(word == "--task" or word.startswith("--task=") for word in given) and not _is_zeroshot(given):
-        from medclip.cli._tasks import main as run_task
+    task = task_of(list(given[1:]))
+    if task == "zeroshot":
+        return _zeroshot(given)
+    from medclip.cli._tasks import main as run_task
 
-        return run_task(given)
+    return run_task(given, task)
+
+
+def _zeroshot(given: Sequence[str]) -> int:
     args = _parser().parse_args(given[1:])
 
-    from tqdm import tqdm
-
-    from medclip.cli.options import parse_options
-    from medclip.core.errors import InputError, OutputError
-    from medclip.data.access import open_dataset
-    from medclip.evaluation.seen_data import seen_data_warnings
-    from medclip.evaluation.zeroshot import calibrate_zeroshot, evaluate_zeroshot, refuse_overlap
+    from medclip.evaluation.zeroshot import refuse_overlap
     from medclip.results.tables import evaluation_table, write_evaluation
-    from medclip.zeroshot.model import load
 
     started = time.monotonic()
-    if args.out.exists() and not args.overwrite:
-        raise OutputError(f"{args.out} exists already", action="choose another folder, or say --overwrite")
-    model = load(args.model, device=args.device)
+    _check_calibration(args)
+    model = load_model(args)
     labels = model.label_set(args.labels)
-    dataset = open_dataset(args.dataset, args.root, **parse_options(args.option))
+    dataset = open_named(args, model)
+    if args.calibrate_fold:
+        refuse_overlap(dataset, args.calibrate_fold, args.fold)
+    evaluation, calibrated = _scored(args, model, dataset, labels)
+    write_evaluation(
+        evaluation,
+        args.out,
+        command=shlex.join(["medclip", *given]),
+        duration_s=time.monotonic() - started,
+        overwrite=args.overwrite,
+        further={"calibration.json": calibrated.calibration.to_json()} if calibrated else {},
+    )
+    print(evaluation_table(evaluation))
+    for code, reason in calibrated.calibration.left_out.items() if calibrated else ():
+        print(f"{code} is not calibrated: {reason}")
+    print(f"wrote {args.out}")
+    return 0
+
+
+def _check_calibration(args: argparse.Namespace) -> None:
+    from medclip.core.errors import InputError
+
     if args.calibrate_fold and (args.windows != "middle" or args.channels):
         raise InputError(
             "probabilities are fitted on the middle of whole records",
             action="leave out --windows and --channels, or --calibrate-fold",
         )
-    for warning in seen_data_warnings(model.bundle.described["training"], dataset.name, args.fold):
-        print(f"warning: {warning}", file=sys.stderr)
-    if args.calibrate_fold:
-        refuse_overlap(dataset, args.calibrate_fold, args.fold)
+
+
+def _scored(
+    args: argparse.Namespace, model: Model, dataset: Dataset, labels: LabelSet
+) -> tuple[Evaluation, CalibratedClassifier | None]:
+    """Score the records, with probabilities if there are folds to fit them on."""
+    from tqdm import tqdm
+
+    from medclip.evaluation.zeroshot import calibrate_zeroshot, evaluate_zeroshot
+
     unit = " records" if args.windows in ("middle", "first") else " windows"
     with tqdm(desc=f"scoring {dataset.name}", unit=unit, disable=None) as bar:
         shared: dict[str, Any] = {
@@ -76,40 +107,21 @@ def main(given: Sequence[str]) -> int:
             seed=args.seed,
             **shared,
         )
-    command = shlex.join(["medclip", *given])
-    write_evaluation(
-        evaluation,
-        args.out,
-        command=command,
-        duration_s=time.monotonic() - started,
-        overwrite=args.overwrite,
-        further={"calibration.json": calibrated.calibration.to_json()} if calibrated else {},
-    )
-    print(evaluation_table(evaluation))
-    for code, reason in calibrated.calibration.left_out.items() if calibrated else ():
-        print(f"{code} is not calibrated: {reason}")
-    print(f"wrote {args.out}")
-    return 0
-
-
-def _is_zeroshot(given: Sequence[str]) -> bool:
-    words = list(given)
-    return "--task=zeroshot" in words or ("--task" in words and words[words.index("--task") + 1 :][:1] == ["zeroshot"])
+    return evaluation, calibrated
 
 
 def _parser() -> Parser:
+    others = "\n".join(f"  medclip evaluate --task {name} --help: {what}" for name, what in list(TASKS.items())[1:])
     parser = Parser(
         prog="medclip evaluate",
         description="Measure how well zero-shot scores rank the records of a data set. Research use only.\n"
-        "medclip evaluate --task retrieval --help and --task localisation --help explain two other measurements,\n"
-        "medclip evaluate --benchmark NAME --help explains the benchmarks of several data sets.",
+        f"Other measurements have options of their own:\n{others}\n"
+        "  medclip evaluate --benchmark NAME --help: the benchmarks of several data sets",
         example="medclip evaluate --model BUNDLE --dataset simulated --labels simulated --fold 10 --out results",
     )
-    add_model(parser)
-    add_dataset(parser)
-    parser.add_argument("--task", choices=["zeroshot", "retrieval", "localisation"], help="default: zeroshot")
-    parser.add_argument("--labels", required=True, metavar="NAME", help="label set, see medclip data labels")
-    parser.add_argument("--fold", nargs="+", default=None, metavar="FOLD", help="folds to evaluate on; default: all")
+    parser.add_argument("--task", choices=list(TASKS), help="what is measured; default: zeroshot, explained here")
+    add_evaluation(parser, option="sampling_rate_hz=100")
+    add_labels(parser)
     add_prompts(parser)
     parser.add_argument(
         "--ensemble",
@@ -133,19 +145,7 @@ def _parser() -> Parser:
         metavar="NAME",
         help="judge only these channels of each record, as if nothing else were recorded",
     )
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="new folder for the results")
-    parser.add_argument("--overwrite", action="store_true", help="replace the results that DIR holds")
     parser.add_argument(
         "--skip-unreadable", action="store_true", help="leave out records that cannot be used, and count them"
     )
-    parser.add_argument(
-        "--option",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="option of the data set, e.g. sampling_rate_hz=100",
-    )
-    parser.add_argument("--resamples", type=count, default=1000, metavar="N", help="bootstrap resamples; default: 1000")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the bootstrap; default: 0")
-    parser.add_argument("--device", default="cpu", help="where to compute; default: cpu")
     return parser

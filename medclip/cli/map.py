@@ -14,6 +14,7 @@ from medclip.cli.arguments import Parser, add_model, add_prompts, add_resampling
 from medclip.cli.names import FreeNames
 from medclip.core.files import output_errors, write_whole
 from medclip.core.one_line import one_line
+from medclip.core.record_name import record_name
 
 if TYPE_CHECKING:
     from medclip.core.finding_map import FindingMap
@@ -41,13 +42,14 @@ def main(given: Sequence[str]) -> int:
     labels = model.label_set(args.labels)
     model.prompt_set(labels, args.prompts)
     writers = _writers(labels.modality, args.format)
-    _check_findings(labels, args.findings)
+    # Said once, before anything is read.
+    args.findings = labels.matching(args.findings) if args.findings else None
     if args.out.exists() and not args.out.is_dir():
         raise OutputError(f"{args.out} is no folder", action="choose another --out")
     n_failed, names = 0, FreeNames()
     for path in args.files:
         try:
-            sample = read(path, allow_resampling=args.allow_resampling)
+            sample = read(path, modality=labels.modality, allow_resampling=args.allow_resampling)
             made = list(_written(model, labels, sample, path, writers, args, names))
         except MedclipError as error:
             n_failed += 1
@@ -73,15 +75,6 @@ def _writers(modality: str, wanted: Sequence[str]) -> Mapping[str, MapWriter | N
     return {name: known[name] for name in wanted}
 
 
-def _check_findings(labels: LabelSet, findings: Sequence[str] | None) -> None:
-    """Say it once, before anything is read."""
-    from medclip.core.errors import LabelError
-
-    unknown = [code for code in findings or () if code not in labels.codes]
-    if unknown:
-        raise LabelError(f"findings are not in label set {labels.name}", received=unknown, allowed=labels.codes)
-
-
 def _written(
     model: Model,
     labels: LabelSet,
@@ -97,7 +90,7 @@ def _written(
     yield from (f"  note: {note}" for note in findings.notes)
     chosen = args.findings or [entry.code for entry in findings.scores if entry.polarity == "abnormal"][:_SHOWN]
     maps = model.maps(sample, chosen, labels=labels, prompts=args.prompts)
-    stem = names.free(path.stem)
+    stem = names.free(record_name(path))
     with output_errors(args.out), tempfile.TemporaryDirectory() as folder:
         made = [
             (found, _write(found, sample, path, stem, name, writer, Path(folder)))

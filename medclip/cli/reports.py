@@ -23,7 +23,9 @@ def main(given: Sequence[str]) -> int:
     )
     actions = parser.add_subparsers(dest="action", required=True, parser_class=Parser, metavar="ACTION")
     extract = actions.add_parser("extract", help="write which findings reports assert or deny, as weak labels")
-    extract.add_argument("reports", type=Path, metavar="FILE", help="CSV file, or folder of .txt or .xml files")
+    extract.add_argument(
+        "reports", type=Path, metavar="FILE", help="CSV file, or folder or archive of .txt or .xml files"
+    )
     extract.add_argument("--labels", required=True, metavar="NAME", help="label set, one of medclip data labels")
     extract.add_argument("--out", required=True, type=Path, metavar="FILE", help="CSV file to write")
     extract.add_argument("--overwrite", action="store_true", help="replace FILE if it is there")

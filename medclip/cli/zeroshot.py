@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from medclip.cli.arguments import Parser, add_model, add_prompts, add_resampling, add_windows
 from medclip.cli.names import FreeNames
 from medclip.core.one_line import one_line
+from medclip.core.record_name import record_name
 
 if TYPE_CHECKING:
     from medclip.zeroshot.findings import Findings
@@ -48,7 +49,7 @@ def main(given: Sequence[str]) -> int:
     n_failed = 0
     for path in args.files:
         try:
-            findings = diagnose(read(path, allow_resampling=args.allow_resampling))
+            findings = diagnose(read(path, modality=labels.modality, allow_resampling=args.allow_resampling))
             picture = pictures.draw(findings, path) if pictures else None
         except MedclipError as error:
             n_failed += 1
@@ -123,7 +124,7 @@ class _Pictures:
         from medclip.core.files import write_whole
 
         figure = findings.plot()
-        target = self._folder / f"{self._names.free(path.stem)}.png"
+        target = self._folder / f"{self._names.free(record_name(path))}.png"
         with write_whole(target) as temporary:
             figure.savefig(temporary, format="png")
         return target

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from medclip.core.errors import InputError
 
-__all__ = ["files_by_stem", "only_one"]
+__all__ = ["files_by_stem", "meant", "only_one", "question"]
 
 # One wrong or missing letter of five keeps 0.8; at 0.6 "echo" would be "code".
 _SIMILAR = 0.75
@@ -37,16 +37,19 @@ def only_one(name: str, wanted: str, offers: Mapping[_Holder, Collection[str]], 
         )
     known = sorted(found for names in offers.values() for found in names)
     # There are more names than an error shows.
-    close = _meant(wanted.lower(), known)
-    raise type(unknown)(
-        unknown.what, received=name, allowed=known, action=f"did you mean {' or '.join(close)}?" if close else None
-    )
+    close = meant(wanted.lower(), known)
+    raise type(unknown)(unknown.what, received=name, allowed=known, action=question(close))
 
 
-def _meant(wanted: str, known: Sequence[str]) -> list[str]:
+def question(close: Sequence[str]) -> str | None:
+    """Ask whether one of these names was meant; None if there is none to ask about."""
+    return f"did you mean {' or '.join(close)}?" if close else None
+
+
+def meant(wanted: str, known: Sequence[str]) -> list[str]:
     """Names that a slip of the finger, or the beginning of a name, may have meant; at most three.
 
-    >>> _meant("mimic", ["code", "mimic_iv_ecg"]), _meant("chexprt", ["chexpert", "csn"]), _meant("echo", ["code"])
+    >>> meant("mimic", ["code", "mimic_iv_ecg"]), meant("chexprt", ["chexpert", "csn"]), meant("echo", ["code"])
     (['mimic_iv_ecg'], ['chexpert'], [])
     """
     begun = [name for name in known if len(wanted) >= _SHORTEST_BEGINNING and name.startswith(wanted)]

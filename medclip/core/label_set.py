@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from medclip.core._offers import meant, question
 from medclip.core.errors import LabelError
-from medclip.core.modality import find_label_set_file
+from medclip.core.named_files import find_label_set_file
 
 __all__ = ["Finding", "LabelSet"]
 
@@ -64,6 +66,40 @@ class LabelSet:
             if finding.code == code:
                 return finding
         raise LabelError(f"label set {self.name} has no such code", received=code, allowed=self.codes)
+
+    def matching(self, codes: Iterable[str]) -> tuple[str, ...]:
+        """Return codes as the label set spells them; capitals and small letters are alike where only one is meant.
+
+        Raises:
+            LabelError: There is no such code; those that may have been meant are named.
+
+        >>> LabelSet("demo", "demo", (Finding("AFIB", "atrial fibrillation"),)).matching(["afib"])
+        ('AFIB',)
+        """
+        found = {code: self._spelled(code) for code in codes}
+        unknown = [code for code, spellings in found.items() if len(spellings) != 1]
+        if unknown:
+            close = dict.fromkeys(code for wanted in unknown for code in self._meant(wanted))
+            raise LabelError(
+                f"findings are not in label set {self.name}",
+                received=unknown,
+                allowed=self.codes,
+                action=question(list(close)),
+            )
+        return tuple(dict.fromkeys(spellings[0] for spellings in found.values()))
+
+    def _spelled(self, wanted: str) -> list[str]:
+        if wanted in self.codes:
+            return [wanted]
+        return [code for code in self.codes if code.casefold() == wanted.casefold()]
+
+    def _meant(self, wanted: str) -> list[str]:
+        """Codes that a slip of the finger, or the name of a finding, may have meant."""
+        known: dict[str, list[str]] = {}
+        for finding in self.findings:
+            for text in {finding.code.casefold(), finding.name.casefold()}:
+                known.setdefault(text, []).append(finding.code)
+        return [code for text in meant(wanted.casefold(), list(known)) for code in known[text]]
 
     @classmethod
     def load(cls, name: str) -> LabelSet:

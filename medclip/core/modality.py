@@ -19,23 +19,18 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from medclip.core._heads import describe_head, read_head, split_record
 from medclip.core._offers import files_by_stem, only_one
 from medclip.core.errors import (
-    ConfigError,
     DatasetError,
-    FormatError,
     InputError,
-    LabelError,
     MissingDependencyError,
-    PromptError,
 )
 from medclip.core.needed_channels import Needs, read_needed_channels
 
@@ -53,20 +48,13 @@ __all__ = [
     "MapWriter",
     "Modality",
     "QualityIssue",
-    "benchmark_names",
     "discover",
-    "find_benchmark_file",
     "find_dataset",
-    "find_label_set_file",
     "find_modality",
-    "find_prompt_set_file",
-    "label_set_names",
-    "prompt_set_names",
-    "sniff",
+    "own_packages",
 ]
 
 _OWN_PACKAGE = "medclip.modalities"
-_MOST_TRIED = 50  # files of a folder, to say which of them are recordings
 _ENTRY_POINT_GROUP = "medclip.modalities"
 
 
@@ -244,15 +232,17 @@ def discover() -> Mapping[str, Modality]:
 
 def _own_modalities() -> Iterator[Modality]:
     """A folder without ``MODALITY`` serves the others, as the one for reports does."""
-    for name in _own_package_names():
-        modality = getattr(importlib.import_module(f"{_OWN_PACKAGE}.{name}"), "MODALITY", None)
+    for package in own_packages():
+        modality = getattr(importlib.import_module(package), "MODALITY", None)
         if isinstance(modality, Modality):
             yield modality
 
 
-def _own_package_names() -> list[str]:
-    paths = importlib.import_module(_OWN_PACKAGE).__path__
-    return sorted(found.name for found in pkgutil.iter_modules(paths) if found.ispkg)
+def own_packages() -> dict[str, Path]:
+    """Folders of medclip's own modalities, and of what serves them, by the import path of their packages."""
+    folders = importlib.import_module(_OWN_PACKAGE).__path__
+    names = sorted(found.name for found in pkgutil.iter_modules(folders) if found.ispkg)
+    return {f"{_OWN_PACKAGE}.{name}": Path(folder) / name for folder in folders for name in names}
 
 
 def _plugged_in_modalities() -> Iterator[Modality]:
@@ -280,45 +270,6 @@ def find_modality(name: str) -> Modality:
     return modalities[name]
 
 
-def sniff(path: Path) -> Format:
-    """Find the format of a file or folder by its content; ``FILE#RECORD`` names one recording in a file of several.
-
-    Raises:
-        FormatError: The file does not exist, is empty, cannot be read or is of no known format.
-    """
-    path = split_record(path)[0]
-    head = read_head(path)
-    formats = {modality.title: modality.formats() for modality in discover().values()}
-    known = [form for offered in formats.values() for form in offered.values()]
-    for form in known:
-        if form.sniff(path, head):
-            return form
-    if path.is_dir():
-        raise _no_recording(path, known)
-    raise FormatError(
-        f"{path} is of no known format",
-        received=describe_head(head),
-        allowed=[f"{title} ({', '.join(offered)})" for title, offered in formats.items()],
-        action="export the recording again from its device in one of these formats",
-    )
-
-
-def _no_recording(folder: Path, known: Sequence[Format]) -> FormatError:
-    """Say what to do with a folder that is not one recording: its files may be some."""
-    try:
-        files = [path for path in sorted(folder.iterdir()) if path.is_file() and path.stat().st_size]
-        heads = [(path, read_head(path)) for path in files[:_MOST_TRIED]]
-    except OSError as error:
-        return FormatError(f"{folder} cannot be read ({error.strerror})", action="check its rights")
-    suffixes = sorted({path.suffix for path, head in heads if any(form.sniff(path, head) for form in known)})
-    shown = ", ".join(suffix or "no ending" for suffix in suffixes)
-    return FormatError(
-        f"{folder} is a folder and not one recording",
-        received=f"{len(files)} files" + (f", recordings among them that end in {shown}" if suffixes else ""),
-        action=f"name its files, such as {folder}/*{suffixes[-1]}" if suffixes else "name the file of a recording",
-    )
-
-
 def find_dataset(name: str) -> tuple[Modality, DatasetFactory]:
     """Return a data set's modality and factory by name, ``-`` and ``_`` being the same.
 
@@ -329,66 +280,6 @@ def find_dataset(name: str) -> tuple[Modality, DatasetFactory]:
     offers = {modality: modality.dataset_names() for modality in discover().values()}
     modality = only_one(name, wanted, offers, DatasetError("unknown data set"))
     return modality, modality.dataset(wanted)
-
-
-def label_set_names() -> tuple[str, ...]:
-    """Names of all label sets, modality by modality."""
-    return tuple(name for files in _offers("labels", ".csv").values() for name in files)
-
-
-def prompt_set_names() -> tuple[str, ...]:
-    """Names of all shipped prompt sets, modality by modality."""
-    return tuple(name for files in _offers("prompts", ".json").values() for name in files)
-
-
-def benchmark_names() -> tuple[str, ...]:
-    """Names of all shipped benchmarks, modality by modality."""
-    return tuple(name for files in _offers("benchmarks", ".json").values() for name in files)
-
-
-def find_benchmark_file(name: str) -> tuple[str, Path]:
-    """Return the name of a benchmark's modality and its file, or raise ``ConfigError`` with the names there are."""
-    return _find_file(name, _offers("benchmarks", ".json"), ConfigError("unknown benchmark"))
-
-
-def find_label_set_file(name: str) -> tuple[str, Path]:
-    """Return the name of a label set's modality and its file, or raise ``LabelError`` with the names there are."""
-    return _find_file(name, _offers("labels", ".csv"), LabelError("unknown label set"))
-
-
-def find_prompt_set_file(name: str) -> tuple[str, Path]:
-    """Return the name of a prompt set's modality and its file, or raise ``PromptError`` with the names there are."""
-    return _find_file(name, _offers("prompts", ".json"), PromptError("unknown prompt set"))
-
-
-class _Package(NamedTuple):
-    """A folder with files for a modality, which need not be readable yet."""
-
-    name: str
-    package: str
-    folder: Path
-
-
-def _offers(folder: str, suffix: str) -> dict[_Package, dict[str, Path]]:
-    return {package: files_by_stem(package.folder / folder, suffix) for package in _packages()}
-
-
-def _packages() -> Iterator[_Package]:
-    """Every folder of medclip's own, then those of plug-ins."""
-    own = {
-        f"{_OWN_PACKAGE}.{name}": _Package(name, f"{_OWN_PACKAGE}.{name}", Path(folder) / name)
-        for folder in importlib.import_module(_OWN_PACKAGE).__path__
-        for name in _own_package_names()
-    }
-    yield from own.values()
-    for modality in discover().values():
-        if modality.package not in own:
-            yield _Package(modality.name, modality.package, modality.folder)
-
-
-def _find_file(name: str, offers: Mapping[_Package, Mapping[str, Path]], unknown: InputError) -> tuple[str, Path]:
-    package = only_one(name, name, offers, unknown)
-    return package.name, offers[package][name]
 
 
 def _attribute(module: str, name: str) -> Any:

@@ -182,11 +182,12 @@ class VolumeSpec:
                 action="use the original series: without it sizes and sides are guesswork",
             )
         order = axis_order(sample.direction)
-        n_slices = sample.array.shape[order.axes[0]]
+        axis = order.axes[0]
+        n_slices = sample.array.shape[axis]
         if n_slices < self.minimum_slices:
             raise SignalError(
                 "the volume has too few slices",
-                received=n_slices,
+                received=_as_stored(sample, axis),
                 allowed=f"at least {self.minimum_slices} from foot to head",
                 action="use the whole series",
             )
@@ -229,6 +230,14 @@ class VolumeSpec:
         if values.n_missing:
             notes.append(f"{100 * values.n_missing / sample.array.size:.1f} % of the voxels are missing and masked")
         return notes
+
+
+def _as_stored(sample: Sample, axis: int) -> str:
+    """Count along an axis; of what was resampled, what lies in the file, too, which is what can be looked up."""
+    n_slices, stored = sample.array.shape[axis], sample.attributes.get("shape_before_resampling")
+    if not stored or stored[axis] == n_slices:
+        return str(n_slices)
+    return f"{n_slices}, resampled from {stored[axis]} in the file"
 
 
 def _checked_window(window: Any) -> tuple[float, float]:

@@ -12,10 +12,12 @@ from typing import Any
 from medclip.core._heads import exists
 from medclip.core.dataset import Dataset
 from medclip.core.errors import ConfigError, DatasetError, FormatError
-from medclip.core.modality import DatasetFactory, Format, discover, find_dataset, sniff
+from medclip.core.modality import DatasetFactory, Format, discover, find_dataset, find_modality
 from medclip.core.privacy import identifiers_kept
 from medclip.core.repair import resampling_allowed
 from medclip.core.sample import Sample
+from medclip.core.sniff import sniff
+from medclip.core.wanted import modality_wanted
 from medclip.data.store import STORE_FILE, PackedStore
 
 __all__ = ["open_dataset", "read"]
@@ -24,13 +26,21 @@ _KINDS: Mapping[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), 
 _KIND_NAMES = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "true or false"}
 
 
-def read(path: str | Path, *, keep_identifiers: bool = False, allow_resampling: bool = False) -> Sample:
+def read(
+    path: str | Path,
+    *,
+    modality: str | None = None,
+    keep_identifiers: bool = False,
+    allow_resampling: bool = False,
+) -> Sample:
     """Read one recording of any known format; the format is found by the file's content.
 
     A name without its ending is understood if the files that begin with it are of one format.
 
     Args:
         path: A file, a folder of one recording, or ``FILE#RECORD``.
+        modality: The kind that is read of a folder or archive with several kinds of recordings, such as the one that a
+            model takes; what is left aside stands in the sample's notes. A file of another kind is read all the same.
         keep_identifiers: True keeps the patient's identifier as the file states it. By default ``patient_id`` is a hash
             of it under a key of this installation, the same for all files of a patient.
         allow_resampling: True mends what does not lie evenly, such as a missing slice or a tilted gantry, by
@@ -38,12 +48,15 @@ def read(path: str | Path, *, keep_identifiers: bool = False, allow_resampling: 
 
     Raises:
         FormatError: The file is of no known format, or cannot be decoded faithfully.
+        InputError: There is no such modality.
     """
     path = Path(path)
-    form = sniff(path) if exists(path) else None
-    if form is None:
-        path, form = _with_ending(path)
-    with identifiers_kept(keep_identifiers), resampling_allowed(allow_resampling):
+    if modality is not None:
+        find_modality(modality)
+    with modality_wanted(modality), identifiers_kept(keep_identifiers), resampling_allowed(allow_resampling):
+        form = sniff(path) if exists(path) else None
+        if form is None:
+            path, form = _with_ending(path)
         return form.read(path)
 
 

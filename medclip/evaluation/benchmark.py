@@ -18,7 +18,8 @@ from medclip.core.errors import ConfigError, PromptError
 from medclip.core.files import read_json
 from medclip.core.input_spec import InputSpec
 from medclip.core.label_set import LabelSet
-from medclip.core.modality import find_benchmark_file, find_dataset
+from medclip.core.modality import find_dataset
+from medclip.core.named_files import find_benchmark_file
 from medclip.evaluation.evaluate import Evaluation
 from medclip.evaluation.published import PublishedTable, PublishedTest
 from medclip.evaluation.zeroshot import evaluate_zeroshot

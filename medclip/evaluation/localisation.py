@@ -113,7 +113,7 @@ def evaluate_localisation(
         ConfigError: The encoder gives no tokens.
     """
     table = dataset.labels(labels.name).select(labels.codes)
-    wanted = set(labels.codes if findings is None else findings)
+    wanted = set(labels.codes if findings is None else labels.matching(findings))
     pointed: list[_Pointed] = []
     records = select_records(dataset, table.values, folds)
     for record in records:

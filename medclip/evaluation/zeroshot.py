@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from medclip.core.dataset import Dataset
+from medclip.core.dataset import Dataset, LabelTable
 from medclip.core.errors import ConfigError
 from medclip.core.input_spec import InputSpec
 from medclip.core.label_set import LabelSet
@@ -69,14 +70,8 @@ def evaluate_zeroshot(
             folds, or is used on other windows than it was.
     """
     table = dataset.labels(labels.name).select(labels.codes)
-    if classifier is not None and classifier.calibration.fitted_on["dataset"] == dataset.name:
-        refuse_overlap(dataset, classifier.calibration.fitted_on["folds"], folds)
-    if classifier is not None and windows != "middle":
-        raise ConfigError(
-            "probabilities are fitted on the middle of each record",
-            received=f"windows {windows}",
-            allowed="middle",
-        )
+    if classifier is not None:
+        _check_calibrated(classifier, dataset, folds, windows)
     used: Classifier | None = classifier
     if used is None and (ensemble or model.default_ensemble(labels)) != "zpe":
         # Before hours of reading, so that a missing prompt set is found at once.
@@ -86,24 +81,14 @@ def evaluate_zeroshot(
     reader = RecordReader(spec, dataset, skip_unreadable, windows=windows, overlap=overlap, channels=channels)
     embeddings = model.embed_batches(dataset.modality, reader.batches(records), progress=progress)
     used = used or model.classifier(labels, prompts, ensemble=ensemble, records=embeddings)
-    kept = reader.kept
-    table = table.rows(kept)
-    infos = [dataset.records[record] for record in kept]
+    table = table.rows(reader.kept)
+    infos = [dataset.records[record] for record in reader.kept]
     record_ids = [info.record_id for info in infos]
-    prompt_set = model.prompt_set(labels, prompts)
     protocol = EvaluationProtocol(
-        dataset=dataset.name,
-        dataset_version=dataset.version,
-        label_set=labels.name,
-        folds=tuple(folds) if folds is not None else (),
-        n_records=len(kept),
-        data_sha256=data_digest(record_ids, table),
-        model=model.bundle.name,
-        model_sha256=model.bundle.digest,
+        **_tested(dataset, labels, folds, record_ids, table),
+        **_judged_by(model, model.prompt_set(labels, prompts)),
         score_kind=used.score_kind + reader.score_kind,
-        record_filter=_record_filter(len(records) - len(kept)),
-        prompt_set=prompt_set.name,
-        prompts_sha256=prompt_set.digest(),
+        record_filter=_record_filter(len(records) - len(reader.kept)),
         input_spec=spec.to_dict() | ({"channels_kept": list(channels)} if channels else {}),
         n_resamples=n_resamples,
         seed=seed,
@@ -117,6 +102,44 @@ def evaluate_zeroshot(
         protocol=protocol,
         names={finding.code: finding.name for finding in labels.findings},
     )
+
+
+def _check_calibrated(
+    classifier: CalibratedClassifier, dataset: Dataset, folds: Sequence[str] | None, windows: Pooling
+) -> None:
+    """Refuse probabilities where they were fitted, or on other parts of records than they were fitted on."""
+    if classifier.calibration.fitted_on["dataset"] == dataset.name:
+        refuse_overlap(dataset, classifier.calibration.fitted_on["folds"], folds)
+    if windows != "middle":
+        raise ConfigError(
+            "probabilities are fitted on the middle of each record",
+            received=f"windows {windows}",
+            allowed="middle",
+        )
+
+
+def _tested(
+    dataset: Dataset, labels: LabelSet, folds: Sequence[str] | None, record_ids: Sequence[str], table: LabelTable
+) -> dict[str, Any]:
+    """What a protocol says of the records."""
+    return {
+        "dataset": dataset.name,
+        "dataset_version": dataset.version,
+        "label_set": labels.name,
+        "folds": tuple(folds) if folds is not None else (),
+        "n_records": len(record_ids),
+        "data_sha256": data_digest(record_ids, table),
+    }
+
+
+def _judged_by(model: Model, prompt_set: PromptSet) -> dict[str, Any]:
+    """What a protocol says of the model and its sentences."""
+    return {
+        "model": model.bundle.name,
+        "model_sha256": model.bundle.digest,
+        "prompt_set": prompt_set.name,
+        "prompts_sha256": prompt_set.digest(),
+    }
 
 
 def calibrate_zeroshot(

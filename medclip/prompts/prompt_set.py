@@ -12,7 +12,7 @@ from typing import Any
 from medclip.core.errors import OutputError, PromptError
 from medclip.core.files import read_json, write_whole
 from medclip.core.label_set import LabelSet
-from medclip.core.modality import find_prompt_set_file
+from medclip.core.named_files import find_prompt_set_file
 from medclip.prompts.provenance import Provenance, Rejected
 
 __all__ = ["PromptSet", "Prompts"]

@@ -15,7 +15,7 @@ from medclip.core.errors import ConfigError, InputError, LabelError, PromptError
 from medclip.core.finding_map import FindingMap
 from medclip.core.input_spec import InputSpec, PreparedBatch, RestorableSpec, records_at_once
 from medclip.core.label_set import LabelSet
-from medclip.core.modality import find_label_set_file, label_set_names
+from medclip.core.named_files import find_label_set_file, label_set_names
 from medclip.core.sample import Sample
 from medclip.prompts.prompt_set import PromptSet
 from medclip.zeroshot.answer import answer
@@ -78,10 +78,10 @@ class Model:
         """
         if name is None and len(self.label_sets) != 1:
             raise LabelError(
-                f"the bundle {self.bundle.name} has prompts for several label sets",
+                "this bundle has prompts for several label sets" if self.label_sets else "this bundle has no prompts",
                 received="none chosen",
-                allowed=self.label_sets,
-                action="name one of them",
+                allowed=self.label_sets or label_set_names(),
+                action="name one of them (on the command line with --labels)",
             )
         chosen = name or self.label_sets[0]
         try:
@@ -90,7 +90,7 @@ class Model:
             if chosen in label_set_names():
                 raise
             raise LabelError(
-                f"unknown label set for the bundle {self.bundle.name}",
+                "unknown label set for this bundle",
                 received=chosen,
                 allowed=self.label_sets,
                 action="name one of them",
@@ -100,7 +100,7 @@ class Model:
         if labels.modality in self.input_specs:
             return labels
         raise LabelError(
-            f"label set {labels.name} is for another kind of data than the bundle {self.bundle.name}",
+            f"label set {labels.name} is for another kind of data than this bundle",
             received=labels.modality,
             allowed=[name for name in label_set_names() if find_label_set_file(name)[0] in self.input_specs],
             action="name one of these",
@@ -282,9 +282,7 @@ class Model:
                 received=sample.modality,
                 allowed=labels.modality,
             )
-        unknown = [code for code in findings if code not in labels.codes]
-        if unknown:
-            raise LabelError(f"findings are not in label set {labels.name}", received=unknown, allowed=labels.codes)
+        findings = labels.matching(findings)
         classifier = self.classifier(labels, prompts, ensemble=ensemble)
         spec = self._spec(sample.modality)
         if not isinstance(spec, RestorableSpec):

@@ -70,7 +70,7 @@ FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "empty header": (lambda at: changed(write(at), lambda old: b""), "empty"),
     "empty .dat": (lambda at: changed(write(at), lambda old: b"", "r.dat"), "0"),
     "picture named .hea": (lambda at: named(at, "r.hea", PNG), "89 50 4e 47"),
-    "archive named .dat": (lambda at: named(at, "r.dat", b"PK\x03\x04" + bytes(300)), "no known format"),
+    "archive named .dat": (lambda at: named(at, "r.dat", b"PK\x03\x04" + bytes(300)), "is damaged or no archive"),
     "text named .hea": (lambda at: named(at, "r.hea", b"Dear colleague,\nthank you.\n"), "no known format"),
     "nothing but missing samples": (lambda at: write(at, with_missing(list(range(12)), 0, 5000)), "cannot be judged"),
     "infinite": (lambda at: write(at, gain="1e-300"), "gain .* out of range"),
@@ -279,7 +279,7 @@ def test_arguments_that_do_not_fit(case, run, smoke_bundle, recording, tmp_path)
     [
         (["zeroshot"], "required: FILE, --model"),
         (["zeroshot", "x.hea"], "required: --model"),
-        (["evaluate"], "required: --model, --dataset, --labels, --out"),
+        (["evaluate"], "required: --model, --dataset, --out"),
         (["bundle"], "required: action, BUNDLE"),
         (["data"], "required: ACTION"),
         (["data", "pack", "simulated"], "required: --out"),

@@ -11,6 +11,7 @@ import pytest
 
 import medclip
 from medclip.core.modality import discover
+from medclip.core.named_files import label_set_names
 
 
 def test_list_shows_every_data_set(run) -> None:
@@ -26,6 +27,24 @@ def test_labels_shows_every_label_set_and_its_size(run) -> None:
     shown = [line.split()[:3] for line in out.splitlines()[2:]]
     files = sorted(Path(str(medclip.__file__)).parent.glob("modalities/*/labels/*.csv"))
     assert sorted(shown) == sorted([path.stem, path.parts[-3], str(n_rows(path))] for path in files)
+
+
+def test_labels_shows_every_code_if_it_is_asked_to(run) -> None:
+    _, few, _ = run("data", "labels")
+    code, out, err = run("data", "labels", "--all")
+    assert (code, err) == (0, "")
+    head, _, *lines = out.splitlines()
+    codes: dict[str, list[str]] = {}
+    for line in lines:
+        if not line.startswith(" "):
+            codes[line.split()[0]] = []
+        codes[line.split()[0] if not line.startswith(" ") else list(codes)[-1]].append(line[head.index("codes") :])
+    assert max(len(line) for shown in codes.values() for line in shown) <= 80
+    for name in label_set_names():
+        expected = medclip.LabelSet.load(name).codes
+        assert tuple(" ".join(codes[name]).split(", ")) == expected
+        (line,) = (line for line in few.splitlines() if line.split()[0] == name)
+        assert (f", and {len(expected) - 8} more (--all)" in line) == (len(expected) > 8)
 
 
 def n_rows(path: Path) -> int:

@@ -183,6 +183,69 @@ def test_what_does_not_fit_ends_in_one_line_and_leaves_nothing(options, words, r
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("given", "usage", "offered", "not_offered"),
+    [
+        ((), "medclip evaluate [-h] [--task {zero", ("--labels", "--windows", "--calibration"), ("--findings",)),
+        (("--task", "zeroshot"), "medclip evaluate [-h] [--task {zero", ("--labels",), ("--findings",)),
+        (
+            ("--task", "retrieval"),
+            "medclip evaluate --task retrieval [-h] --model",
+            ("--skip-unreadable",),
+            ("--labels", "--findings", "--prompts", "--windows", "--task {"),
+        ),
+        (
+            ("--task=localisation",),
+            "medclip evaluate --task localisation [-h] --model",
+            ("--labels", "--findings", "--prompts"),
+            ("--skip-unreadable", "--windows", "--task {"),
+        ),
+        (("--benchmark", "x"), "medclip evaluate --benchmark NAME [-h] --model", ("--protocol",), ("--labels",)),
+    ],
+)
+def test_help_is_that_of_the_task(given, usage, offered, not_offered, run) -> None:
+    code, out, _ = run("evaluate", *given, "--help")
+    assert code == 0
+    shown = " ".join(out.split())
+    assert shown.startswith(f"usage: {usage}")
+    options = shown.partition(" options: ")[2].partition("example:")[0]
+    for option in offered:
+        assert option in options
+        # No task needs a label set where the bundle has one only.
+        assert f"[{option}" in shown
+    for option in not_offered:
+        assert option not in options
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (("--task", "localization"), "unknown task: received localization; allowed: zeroshot, retrieval, localisation"),
+        (("--task",), r"--task: expected one argument. Try medclip evaluate --help"),
+        (("--task", "retrieval"), r"required: --model, --dataset, --out. Try medclip evaluate --task retrieval --help"),
+        ((), r"required: --model, --dataset, --out. Try medclip evaluate --help"),
+        (
+            ("--task", "retrieval", "--model", "m", "--dataset", "d", "--out", "o", "--labels", "l"),
+            "unrecognized arguments: --labels l. Try medclip evaluate --task retrieval --help",
+        ),
+        (("--tas", "retrieval"), r"Try medclip evaluate --task retrieval --help"),
+    ],
+)
+def test_errors_are_those_of_the_task(given, words, run) -> None:
+    code, out, err = run("evaluate", *given)
+    assert (code, out) == (2, "")
+    assert re.search(words, err), err
+    assert err.count("\n") == 1
+
+
+def test_without_labels_the_bundle_is_asked_which_there_are(run, smoke_bundle, smoke_store, tmp_path) -> None:
+    given = ("evaluate", "--model", smoke_bundle, "--dataset", smoke_store, "--out", tmp_path / "out")
+    code, out, err = run(*given)
+    assert (code, out) == (2, "")
+    assert "this bundle has prompts for several label sets" in err
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_data_set_whose_table_lacks_a_column(run, smoke_bundle, tmp_path) -> None:
     root = tmp_path / "root"
     root.mkdir()

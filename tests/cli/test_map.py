@@ -34,9 +34,26 @@ def test_maps_are_drawn_and_their_peaks_named(run, smoke_image_bundle, picture, 
     assert "Research use only" in out
 
 
+def test_maps_and_pictures_are_named_without_the_whole_ending(run, smoke_image_bundle, picture, tmp_path) -> None:
+    odd = picture.rename(tmp_path / "chest.tar.gz")
+    options = (odd, "--model", smoke_image_bundle, *LABELS)
+    assert run("map", *options, "--findings", "Nodule", "--out", tmp_path / "maps")[0] == 0
+    assert run("zeroshot", *options, "--plot", tmp_path / "drawn")[0] == 0
+    names = [path.name for folder in ("maps", "drawn") for path in (tmp_path / folder).iterdir()]
+    assert names == ["chest-Nodule.png", "chest.png"]
+
+
+def test_findings_are_named_in_any_case(run, smoke_image_bundle, picture, tmp_path) -> None:
+    options = ("--model", smoke_image_bundle, *LABELS, "--out", tmp_path / "maps")
+    code, _, err = run("map", picture, *options, "--findings", "nodule")
+    assert (code, err) == (0, "")
+    assert [path.name for path in (tmp_path / "maps").iterdir()] == ["chest-Nodule.png"]
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        (("--findings", "nodul"), "Did you mean Nodule?"),
         (("--findings", "Measles"), "findings are not in label set simulated-cxr: received Measles"),
         (("--format", "gif"), "not written in this format: received gif; allowed: png, dicom-seg"),
         (("--format", "dicom-seg", "--findings", "Nodule"), "no DICOM file"),
@@ -59,6 +76,9 @@ def test_a_recording_without_places_has_no_map(run, smoke_bundle, recording, tmp
 
 def test_localisation_is_measured_and_kept(run, smoke_image_bundle, tmp_path) -> None:
     arguments = ("evaluate", "--task", "localisation", "--model", smoke_image_bundle, *LABELS, *DATA)
+    code, out, err = run(*arguments, "--findings", "nodul", "--out", tmp_path / "result")
+    assert (code, out) == (2, "")
+    assert "Did you mean Nodule?" in err
     code, out, _ = run(*arguments, "--resamples", "20", "--out", tmp_path / "result")
     assert code == 0
     found = json.loads((tmp_path / "result" / "metrics.json").read_text())

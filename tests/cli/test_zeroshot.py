@@ -145,7 +145,7 @@ def test_a_watch_is_answered_with_its_reservation_first(run, smoke_bundle, tmp_p
 def test_labels_of_another_kind_of_data_are_refused_with_those_that_fit(run, smoke_bundle, recording) -> None:
     code, out, err = run("zeroshot", recording, "--model", smoke_bundle, "--labels", "chexpert")
     assert (code, out) == (2, "")
-    assert "label set chexpert is for another kind of data than the bundle" in err
+    assert "label set chexpert is for another kind of data than this bundle" in err
     assert "received cxr" in err
     assert "ptbxl-superclass" in err.split("allowed:")[1]
     assert "padchest" not in err

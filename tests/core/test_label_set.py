@@ -8,7 +8,7 @@ import pytest
 
 from medclip.core.errors import LabelError
 from medclip.core.label_set import Finding, LabelSet
-from medclip.core.modality import find_label_set_file, label_set_names
+from medclip.core.named_files import find_label_set_file, label_set_names
 
 GOOD = 'code,name,parent,polarity\nAF,"fibrillation, atrial",RH,abnormal\nSR,sinus rhythm,,normal\n'
 
@@ -29,6 +29,17 @@ def test_reads_findings_in_order(tmp_path: Path) -> None:
     assert (labels.codes, len(labels), labels.finding("SR").name) == (("AF", "SR"), 2, "sinus rhythm")
     with pytest.raises(LabelError, match="received af; allowed: AF, SR"):
         labels.finding("af")
+
+
+def test_codes_are_understood_in_any_case_and_typos_asked_about() -> None:
+    codes = {"Nodule": "lung nodule", "Edema": "pulmonary oedema", "vt": "a", "VT": "b"}
+    labels = LabelSet("demo", "demo", tuple(Finding(code, name) for code, name in codes.items()))
+    assert labels.matching(["nodule", "EDEMA", "Nodule", "VT"]) == ("Nodule", "Edema", "VT")
+    for wanted, asked in (("nodul", "Nodule"), ("Pulmonary oedema", "Edema"), ("Vt", "vt or VT")):
+        with pytest.raises(LabelError, match=rf"not in label set demo: received {wanted}; .*Did you mean {asked}\?"):
+            labels.matching(["Edema", wanted])
+    with pytest.raises(LabelError, match=r"received measles; allowed: Nodule, Edema, vt, VT\.?$"):
+        labels.matching(["measles"])
 
 
 @pytest.mark.parametrize("content", [b"\xef\xbb\xbf" + GOOD.encode(), GOOD.replace("\n", "\r\n").encode()])

@@ -13,20 +13,10 @@ from pathlib import Path
 import pytest
 
 from medclip.core import modality as discovery
-from medclip.core._heads import split_record
-from medclip.core.errors import DatasetError, FormatError, InputError, LabelError, MissingDependencyError, PromptError
-from medclip.core.modality import (
-    Format,
-    Modality,
-    discover,
-    find_dataset,
-    find_label_set_file,
-    find_modality,
-    find_prompt_set_file,
-    label_set_names,
-    prompt_set_names,
-    sniff,
-)
+from medclip.core.errors import DatasetError, InputError, LabelError, MissingDependencyError, PromptError
+from medclip.core.modality import Format, Modality, discover, find_dataset, find_modality
+from medclip.core.named_files import find_label_set_file, find_prompt_set_file, label_set_names, prompt_set_names
+from medclip.core.sniff import sniff
 
 INIT = """
     from medclip.core.modality import Modality, QualityIssue
@@ -271,44 +261,6 @@ def test_only_the_data_set_asked_for_is_imported(install: Install) -> None:
     assert find_dataset("night_shift")[1].name == "night_shift"
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "is empty: received 0 bytes"),
-        (b"%PDF-1.7 and more", r"of no known format: received a file that begins with 25 50 44 46 \(%PDF\); allowed: "),
-        (b"\x00\xff", r"begins with 00 ff \(\.\.\)"),
-        (b"Doe, Jane; born 1950", r"begins with 44 6f 65 2c \(Doe,\); allowed"),
-    ],
-)
-def test_what_cannot_be_recognised_is_described(tmp_path: Path, content: bytes, message: str) -> None:
-    path = tmp_path / "recording"
-    path.write_bytes(content)
-    with pytest.raises(FormatError, match=message) as error:
-        sniff(path)
-    assert "Jane" not in str(error.value)
-
-
-def test_all_formats_are_listed_with_their_modality(tmp_path: Path) -> None:
-    path = tmp_path / "recording"
-    path.write_bytes(b"?")
-    with pytest.raises(FormatError) as error:
-        sniff(path)
-    offered = {modality.title: modality.formats() for modality in discover().values()}
-    assert offered
-    for title, formats in offered.items():
-        assert f"{title} ({', '.join(formats)})" in str(error.value)
-
-
-def test_what_is_no_readable_file(tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match="does not exist"):
-        sniff(tmp_path / "none")
-    with pytest.raises(FormatError, match="is a folder and not one recording: received 0 files"):
-        sniff(tmp_path)
-    (tmp_path / "file").write_bytes(b"x")
-    with pytest.raises(FormatError, match="cannot be read"):
-        sniff(tmp_path / "file" / "below")
-
-
 def test_a_format_sees_no_more_than_the_head(tmp_path: Path, install: Install) -> None:
     install("sleepclip", "respiration")
     seen: list[int] = []
@@ -323,17 +275,6 @@ def test_a_format_sees_no_more_than_the_head(tmp_path: Path, install: Install) -
     modality = find_modality("respiration")
     watched = Watching("watch", "", "sleepclip", modality.default_input_spec, modality.plot, modality.quality)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(discovery, "discover", lambda: {"watch": watched, "respiration": modality})
+        patch.setattr("medclip.core.sniff.discover", lambda: {"watch": watched, "respiration": modality})
         assert sniff(path).name == "belt"
     assert seen == [4096]
-
-
-def test_a_record_in_a_file_of_several_is_named_behind_the_file(tmp_path: Path) -> None:
-    path = tmp_path / "exams.h5"
-    assert split_record(tmp_path / "exams.h5#17") == (path, "17")
-    assert split_record(path) == (path, None)
-    assert split_record(tmp_path / "#17") == (tmp_path / "#17", None)
-    (tmp_path / "odd#name").touch()
-    assert split_record(tmp_path / "odd#name") == (tmp_path / "odd#name", None)
-    with pytest.raises(FormatError, match=r"exams\.h5 does not exist"):
-        sniff(tmp_path / "exams.h5#17")

@@ -206,6 +206,14 @@ def test_a_patient_off_centre_is_found() -> None:
         (volume((20, 20, 20), (2, 2, 2)).replace(spacing_mm=None), "spacing of the volume is unknown"),
         (volume((20, 20, 20), (2, 2, 2)).replace(direction=None), "direction of the volume is unknown"),
         (volume((15, 20, 20), (2, 2, 2)), "too few slices: received 15; allowed: at least 16"),
+        (
+            volume((15, 20, 20), (2, 2, 2)).replace(attributes={"shape_before_resampling": (12, 20, 20)}),
+            "too few slices: received 15, resampled from 12 in the file; allowed: at least 16",
+        ),
+        (
+            volume((15, 22, 20), (2, 2, 2)).replace(attributes={"shape_before_resampling": (15, 20, 20)}),
+            "too few slices: received 15; allowed",
+        ),
         # Slices are counted from foot to head, wherever that axis lies.
         (volume((20, 15, 20), (2, 2, 2), (*BACK, *HEAD, *LEFT)), "too few slices: received 15"),
     ],

@@ -10,7 +10,8 @@ import pytest
 
 from medclip.core.errors import ConfigError
 from medclip.core.label_set import LabelSet
-from medclip.core.modality import benchmark_names, find_benchmark_file, find_dataset
+from medclip.core.modality import find_dataset
+from medclip.core.named_files import benchmark_names, find_benchmark_file
 from medclip.evaluation import benchmark as module
 from medclip.evaluation.benchmark import check_protocols, read_benchmark
 

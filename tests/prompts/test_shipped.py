@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from medclip.core.label_set import LabelSet
-from medclip.core.modality import find_label_set_file, find_prompt_set_file, label_set_names
+from medclip.core.named_files import find_label_set_file, find_prompt_set_file, label_set_names
 from medclip.knowledge.lookup import CatalogueKnowledge
 from medclip.prompts.builder import build_prompts
 from medclip.prompts.lint import lint

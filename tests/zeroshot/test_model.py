@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -66,8 +67,16 @@ def test_label_sets_of_the_bundle_are_named_when_the_name_is_wrong(model) -> Non
     with pytest.raises(LabelError, match=r"received simulate; allowed: .*ptbxl-all, .*simulated") as raised:
         model.label_set("simulate")
     assert "bundle" in str(raised.value)
-    with pytest.raises(LabelError, match=r"several label sets.*ptbxl-all"):
+    with pytest.raises(LabelError, match=r"^this bundle has prompts for several label sets.*ptbxl-all.*--labels"):
         model.label_set()
+
+
+def test_no_error_about_label_sets_says_bundle_twice(smoke_bundle, tmp_path) -> None:
+    copied = medclip.load(shutil.copytree(smoke_bundle, tmp_path / "bundle"))
+    for name in (None, "simulate", "simulated-cxr"):
+        with pytest.raises(LabelError) as raised:
+            copied.label_set(name)
+        assert str(raised.value).count("bundle") == 1
 
 
 def test_own_labels_with_own_prompts(model, samples) -> None:

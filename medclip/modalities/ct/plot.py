@@ -13,6 +13,7 @@ import numpy as np
 
 from medclip.core.errors import InputError
 from medclip.core.sample import Sample
+from medclip.modalities.imaging.heat_scale import draw_heat_scale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,6 +30,7 @@ _PLANES = ("axial", "coronal", "sagittal")
 _MONTAGE = (3, 5)
 _INK, _PAPER, _REGION, _HEAT = "#e8e8e8", "#000000", "#40e0ff", "inferno"
 _MOST_OPAQUE = 0.65
+_SCALE = (0.03, 0.912, 0.25, 0.009)
 _MOST_FINDINGS = 12
 _CONVENTION = "The patient's right is on the left of the picture."
 _RESEARCH = "Research use only. Not for diagnosis."
@@ -68,6 +70,8 @@ def plot_ct(
         _draw_planes(figure, drawing)
     else:
         _draw_montage(figure, drawing)
+    if heat is not None:
+        draw_heat_scale(figure, _SCALE, heat, colours=_HEAT, most_opaque=_MOST_OPAQUE, ink=_INK)
     _write(figure, drawing, findings or (), title)
     return figure
 
@@ -178,13 +182,13 @@ def _write(figure: Figure, drawing: _Drawing, findings: Sequence[tuple[str, floa
     spacing = " x ".join(f"{step:.3g}" for step in drawing.sample.spacing_mm or ())
     shape = " x ".join(map(str, drawing.sample.array.shape))
     windows = ", ".join(f"{name} {centre:g}/{width:g} HU" for name, (centre, width) in WINDOWS.items())
-    figure.text(0.03, 0.955, _shorten(title or "Chest CT", 60), color=_INK, fontsize=12, fontweight="bold")
+    figure.text(0.03, 0.968, _shorten(title or "Chest CT", 60), color=_INK, fontsize=12, fontweight="bold")
     lines = [f"{shape} voxels of {spacing} mm"]
     if drawing.heat is not None:
         low, high = drawing.heat_range
         lines.append(f"map from {low:.3g} (transparent) to {high:.3g}, highest at slice {drawing.at[0] + 1}")
     for number, line in enumerate(lines):
-        figure.text(0.03, 0.93 - 0.022 * number, line, color=_INK, fontsize=8)
+        figure.text(0.03, 0.949 - 0.020 * number, line, color=_INK, fontsize=8)
     for number, (text, score) in enumerate(findings[:_MOST_FINDINGS]):
         column, row = divmod(number, 4)
         x, y = 0.40 + 0.20 * column, 0.975 - 0.021 * row

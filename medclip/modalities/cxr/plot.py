@@ -9,6 +9,7 @@ import numpy as np
 
 from medclip.core.errors import InputError
 from medclip.core.sample import Sample
+from medclip.modalities.imaging.heat_scale import draw_heat_scale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +22,7 @@ _PICTURE = (0.03, 0.08, 0.62, 0.84)  # left, bottom, width and height on the she
 _TEXT_LEFT, _TEXT_RIGHT = 0.68, 0.97
 _INK, _PAPER, _REGION, _HEAT = "#e8e8e8", "#000000", "#40e0ff", "inferno"
 _MOST_OPAQUE = 0.55
+_SCALE = (0.68, 0.806, 0.29, 0.014)
 _MOST_FINDINGS = 22
 _SCALES_MM = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 _LONGEST_SCALE = 0.35  # of the picture's width
@@ -63,6 +65,8 @@ def plot_radiograph(
     axes.set_axis_off()
     _draw_picture(axes, sample, heat)
     _draw_scale(axes, sample)
+    if heat is not None:
+        draw_heat_scale(figure, _SCALE, heat, colours=_HEAT, most_opaque=_MOST_OPAQUE, ink=_INK)
     _write(figure, sample, heat, findings or (), title)
     return figure
 

@@ -8,7 +8,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from medclip.core.errors import FormatError
 from medclip.modalities.imaging.header_values import decoding
@@ -69,12 +69,24 @@ class DicomFile:
         """
         if self.pixel_offset is None:
             raise FormatError(f"{self.path} holds no picture", action="choose another file of this study")
-        dataset = copy.copy(self.header)
+        dataset = _unshared(self.header)
         with _opened(self.path) as file, decoding(self.path, "its pixel data"):
             content, _ = _content_of(self.path, file)
             content.seek(self.pixel_offset)
             dataset.add(_pixel_element(self.path, content, self.header))
         return dataset
+
+
+def _unshared(header: FileDataset) -> FileDataset:
+    """Return a header that can be changed: pydicom's own copy keeps its elements in the same place."""
+    from pydicom.dataset import FileDataset
+
+    # Not their values, which would be decoded.
+    elements: Any = {tag: copy.copy(header.get_item(tag)) for tag in list(header.keys())}
+    is_implicit, is_little_endian = header.original_encoding
+    copied = FileDataset("", elements, None, header.file_meta, bool(is_implicit), bool(is_little_endian))
+    copied.set_original_encoding(is_implicit, is_little_endian, header.original_character_set)
+    return copied
 
 
 def is_dicom(head: bytes) -> bool:

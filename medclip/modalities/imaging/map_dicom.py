@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from medclip.core._heads import split_record
+from medclip.core.archives import is_archive
 from medclip.core.errors import FormatError, MissingDependencyError
 from medclip.core.files import write_whole
 from medclip.core.finding_map import FindingMap
 from medclip.core.sample import Sample
-from medclip.modalities.imaging.archive import holds_dicom, is_archive
+from medclip.modalities.imaging.archive import holds_dicom
 from medclip.modalities.imaging.dicom_file import is_dicom
 from medclip.modalities.imaging.series import source_headers
 from medclip.version import __version__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 
 from medclip.core._heads import split_record
 from medclip.core.errors import FormatError
+from medclip.core.record_name import record_name
 from medclip.core.sample import Sample
 from medclip.modalities.imaging.body_part import other_part_named
 from medclip.modalities.imaging.decoding import decoded
@@ -52,8 +54,9 @@ def source_headers(path: Path) -> list[Dataset]:
     Raises:
         FormatError: As ``read_series`` raises for the same path, but for pixels, which are not decoded.
     """
-    path, chosen = split_record(Path(path))
-    with _about(path), contents_of(_place_of(path)) as contents:
+    given = Path(path)
+    path, chosen = split_record(given)
+    with _about(given), contents_of(_place_of(path)) as contents:
         headers = _chosen(contents, path, chosen).headers
         return [open_dicom(header.path).header for header in headers]
 
@@ -64,7 +67,7 @@ def read_series(path: Path, *, repairs: Collection[str] = ()) -> Sample:
     Args:
         path: A folder, an archive (zip, tar, compressed or not), a multi-frame file or a DICOMDIR.
         repairs: What may be mended by resampling: ``tilt`` (a tilted gantry) and ``gaps`` (uneven or missing slices).
-            What was mended stands in the attribute ``notes``.
+            What was mended stands in the attribute ``notes``; ``shape_before_resampling`` is that of what was stored.
 
     Returns:
         float32 ``(depth, height, width)`` in Hounsfield units, at least -1024, with axes foot to head, front to back
@@ -76,23 +79,28 @@ def read_series(path: Path, *, repairs: Collection[str] = ()) -> Sample:
         MissingDependencyError: The package that decodes its compression is not installed.
     """
     check_repairs(repairs)
-    path, chosen = split_record(Path(path))
-    with _about(path), contents_of(_place_of(path)) as contents:
+    given = Path(path)
+    path, chosen = split_record(given)
+    with _about(given), contents_of(_place_of(path)) as contents:
         series = _chosen(contents, path, chosen)
         images, notes = _distinct(_alike(_images_of(series, contents)))
         volume, grid, mended = _assembled(images, repairs)
+        stored = np.broadcast_to(np.uint8(0), (len(images), *images[0].shape))
+        stored_shape = canonical(stored, grid)[0].shape
         view, grid = canonical(volume, grid)
         notes = [*([f"left out: {contents.left_out_words}"] if contents.left_out else []), *notes, *mended]
         header = open_dicom(images[0].header.path)
         return Sample(
             modality="ct",
             array=np.ascontiguousarray(view),
-            record_id=path.stem + (f"#{chosen}" if chosen else ""),
+            record_id=record_name(given),
             patient_id=patient_id_of(header.header, header.path),
             spacing_mm=grid.spacing_mm,
             origin_mm=grid.origin_mm,
             direction=grid.direction,
-            attributes=attributes_of(header.header, header.path) | _attributes(images, notes),
+            attributes=attributes_of(header.header, header.path)
+            | _attributes(images, notes)
+            | ({"shape_before_resampling": stored_shape} if stored_shape != view.shape else {}),
             source=path.name,
         )
 
@@ -105,8 +113,9 @@ def list_slices(path: Path) -> tuple[SliceFile, ...]:
     Raises:
         FormatError: As ``read_series`` raises for the same path, but for pixels, which are not decoded.
     """
-    path, chosen = split_record(Path(path))
-    with _about(path), contents_of(_place_of(path)) as contents:
+    given = Path(path)
+    path, chosen = split_record(given)
+    with _about(given), contents_of(_place_of(path)) as contents:
         images = _alike(_images_of(_chosen(contents, path, chosen), contents))
         stack = arrange(
             np.array([one.position_mm for one in images]), np.array(images[0].orientation), _spacing(images)
@@ -119,14 +128,16 @@ def list_slices(path: Path) -> tuple[SliceFile, ...]:
 
 
 @contextlib.contextmanager
-def _about(path: Path) -> Iterator[None]:
-    """Name what is being read in every message, be it the folder of thousands."""
+def _about(given: Path) -> Iterator[None]:
+    """Begin every message with what is being read as the caller wrote it, be it the folder of thousands."""
     try:
         yield
     except FormatError as error:
-        if path.name in error.what:
+        file, what = split_record(given)[0], error.what
+        if what.startswith(tuple(f"{given}{end}" for end in (" ", ":", os.sep))):
             raise
-        what = f"{path.name}: {error.what}"
+        named = next((name for name in (str(file), file.name) if what.startswith(f"{name} ")), None)
+        what = f"{given}: {what}" if named is None else f"{given}{what.removeprefix(named)}"
         raise FormatError(what, received=error.received, allowed=error.allowed, action=error.action) from error
 
 
@@ -143,7 +154,7 @@ def _chosen(contents: Contents, path: Path, chosen: str | None) -> Series:
     if not n_series:
         damaged = f"{len(contents.damaged)} damaged, " if contents.damaged else ""
         raise FormatError(
-            f"{path.name} holds no CT series",
+            f"{path} holds no CT series",
             received=damaged + (others or "no DICOM image"),
             action="give the folder of the CT series",
         )
@@ -151,11 +162,9 @@ def _chosen(contents: Contents, path: Path, chosen: str | None) -> Series:
         return contents.series[0]
     listed = "; ".join(f"#{number} {one.description}" for number, one in enumerate(contents.series, 1))
     if chosen is None:
-        raise FormatError(
-            f"{path.name} holds {n_series} CT series", received=listed, action=f"name one, as {path.name}#1"
-        )
+        raise FormatError(f"{path} holds {n_series} CT series", received=listed, action=f"name one, as {path}#1")
     if not (chosen.isdecimal() and 1 <= int(chosen) <= n_series):
-        raise FormatError(f"{path.name} has no such CT series", received=f"#{chosen}", allowed=listed)
+        raise FormatError("there is no such CT series", received=f"#{chosen}", allowed=listed)
     return contents.series[int(chosen) - 1]
 
 

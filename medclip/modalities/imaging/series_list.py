@@ -148,7 +148,7 @@ def files_under(folder: Path) -> Iterator[Path]:
             n_files += 1
             if n_files > MOST_FILES:
                 raise FormatError(
-                    f"{folder.name} holds too many files for one study",
+                    f"{folder} holds too many files for one study",
                     allowed=f"up to {MOST_FILES}",
                     action="give the folder of one study or series",
                 )

@@ -6,12 +6,13 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
+from medclip.core.archives import is_archive, member_heads
 from medclip.core.errors import FormatError
-from medclip.modalities.imaging.archive import is_archive, member_heads
+from medclip.modalities.imaging.dicom_file import is_dicom
 from medclip.modalities.imaging.dicom_kind import DicomKind, kind_of_head
 from medclip.modalities.imaging.series_list import files_under
 
-__all__ = ["is_radiograph_study"]
+__all__ = ["holds_dicom_files", "is_radiograph_study"]
 
 _LOOKED_AT = 200
 _HEAD_BYTES = 4096
@@ -33,6 +34,16 @@ def is_radiograph_study(path: Path, head: bytes) -> bool:
             return False
         has_radiograph = has_radiograph or kind.is_radiograph
     return has_radiograph
+
+
+def holds_dicom_files(path: Path, head: bytes) -> bool:
+    """Tell whether a DICOM file is among the first files of a folder or archive; never raises.
+
+    Args:
+        path: A folder or an archive.
+        head: Its first bytes, empty for a folder.
+    """
+    return any(is_dicom(found) for found in _heads(path, head))
 
 
 def _kinds(path: Path, head: bytes) -> Iterator[DicomKind]:

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from medclip.core.errors import FormatError
+from medclip.core.record_name import record_name
 from medclip.core.sample import Sample
 from medclip.modalities.imaging.geometry import Grid, canonical
 from medclip.modalities.imaging.slices import AIR_HU
@@ -179,7 +180,7 @@ def volume_sample(
     return Sample(
         modality="ct",
         array=volume,
-        record_id=path.name.split(".nii")[0] if ".nii" in path.name else path.stem,
+        record_id=record_name(path),
         spacing_mm=grid.spacing_mm,
         origin_mm=grid.origin_mm,
         direction=grid.direction,

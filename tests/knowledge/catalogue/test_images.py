@@ -10,7 +10,7 @@ from functools import cache
 import pytest
 
 from medclip.core.label_set import LabelSet
-from medclip.core.modality import find_label_set_file, label_set_names
+from medclip.core.named_files import find_label_set_file, label_set_names
 from medclip.knowledge.catalogue.read import CATALOGUE_FOLDER, read_catalogue
 from medclip.knowledge.concept import Concept, Description
 

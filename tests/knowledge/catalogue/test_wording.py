@@ -8,7 +8,7 @@ import pytest
 
 from medclip.core.errors import KnowledgeError
 from medclip.core.label_set import LabelSet
-from medclip.core.modality import label_set_names
+from medclip.core.named_files import label_set_names
 from medclip.knowledge.catalogue.read import read_catalogue
 
 CONCEPTS = """

@@ -18,8 +18,8 @@ import SimpleITK
 
 import medclip
 from medclip.core.errors import FormatError
-from medclip.core.modality import sniff
 from medclip.core.sample import Sample
+from medclip.core.sniff import sniff
 from medclip.modalities.imaging.series import list_slices, read_series
 
 DATA = Path(os.environ.get("MEDCLIP_TEST_DATA", "unset")) / "ct"

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from medclip.core.label_set import LabelSet
-from medclip.core.modality import find_prompt_set_file
+from medclip.core.named_files import find_prompt_set_file
 
 _PATH = find_prompt_set_file("simulated")[1]
 _FILE = json.loads(_PATH.read_text(encoding="utf-8"))

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from ct_files import positions, stored, write_series
 
+from medclip.core.archives import Limits, is_archive
 from medclip.core.errors import FormatError
-from medclip.modalities.imaging.archive import Limits, holds_dicom, is_archive, unpacked
+from medclip.modalities.imaging.archive import holds_dicom, unpacked
 
 Names = dict[str, bytes]
 

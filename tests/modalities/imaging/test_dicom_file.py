@@ -44,6 +44,21 @@ def test_every_uncompressed_coding_with_and_without_preamble(syntax: str, with_p
     np.testing.assert_array_equal(file.with_pixels().pixel_array, array)
 
 
+def test_pixels_are_not_left_behind_in_the_header(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "file", image(ramp(31, 20), SpecificCharacterSet="ISO_IR 100", SeriesDescription="Überblick")
+    )
+    file = open_dicom(path)
+    before = set(file.header.keys())
+    assert file.header.Rows == 31
+    first, second = file.with_pixels(), file.with_pixels()
+    first.Rows = 7
+    assert set(file.header.keys()) == before
+    assert (file.header.Rows, second.Rows) == (31, 31)
+    assert second.SeriesDescription == "Überblick"
+    assert first.file_meta.TransferSyntaxUID == file.transfer_syntax
+
+
 def test_a_deflated_file_is_read_and_a_deflate_bomb_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     array = ramp(100, 100)
     path = write(tmp_path / "file", image(array, syntax=DeflatedExplicitVRLittleEndian))

@@ -15,6 +15,7 @@ import SimpleITK
 from medclip.core.errors import FormatError, InputError
 from medclip.core.finding_map import FindingMap
 from medclip.core.sample import Sample
+from medclip.modalities.cxr.maps import dicom_seg
 from medclip.modalities.imaging.map_dicom import write_parametric_map, write_segmentation
 from medclip.modalities.imaging.map_nifti import write_nifti
 
@@ -130,6 +131,13 @@ def test_a_radiograph_is_segmented_on_its_own_pixels(tmp_path: Path) -> None:
     made = highdicom.seg.segread(tmp_path / "map.dcm")
     pixels = made.get_pixels_by_source_instance([header.SOPInstanceUID], combine_segments=True)
     np.testing.assert_array_equal(pixels[0] == 1, values > 0)
+
+
+def test_a_radiograph_in_a_folder_is_to_be_given_itself(tmp_path: Path) -> None:
+    sample = Sample("cxr", np.zeros((12, 16), np.float32), "r1")
+    edema = FindingMap("Edema", "edema", np.ones((12, 16), np.float32))
+    with pytest.raises(FormatError, match=r"is no DICOM file.*Give the radiograph's own file"):
+        dicom_seg.MAP_WRITER.write(edema, sample, tmp_path, tmp_path / "map.dcm")
 
 
 def test_nothing_above_the_limit_and_another_recording_are_refused(tmp_path: Path, headers: list) -> None:

@@ -216,6 +216,33 @@ def test_two_series_are_listed_and_one_can_be_named(tmp_path: Path) -> None:
         read_series(tmp_path / "study#3")
 
 
+def test_errors_begin_with_the_name_as_it_was_given_and_say_it_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = Path("bad", "two")
+    write_series(folder, stored(4), positions(4), name="a", SeriesInstanceUID="1.8", SeriesNumber=2)
+    write_series(folder, stored(4), positions(5)[[0, 1, 3, 4]], name="b", SeriesInstanceUID="1.9", SeriesNumber=7)
+    Path("bad", "two.zip").write_bytes(b"PK\x03\x04" + bytes(100))
+    beginnings = {
+        "bad/two": "bad/two holds 2 CT series: ",
+        "bad/two#3": "bad/two#3: there is no such CT series: received #3",
+        "bad/two#2": "bad/two#2: 1 slice is missing",
+        "bad/two.zip": "bad/two.zip is damaged",
+        "bad/two.zip#1": "bad/two.zip#1 is damaged",
+        "bad/two/a000.dcm": "bad/two/a000.dcm is a single slice",
+    }
+    files = sorted(folder.iterdir())
+    files[0].rename(folder / "a000.dcm")
+    for name, beginning in beginnings.items():
+        with pytest.raises(FormatError) as caught:
+            read_series(Path(name))
+        message = str(caught.value)
+        assert message.startswith(beginning), message
+        assert message.replace("name one, as bad/two#1", "").lower().count("two") == 1 + (name == "bad/two")
+        assert ("Name one, as bad/two#1" in message) == (name == "bad/two")
+
+
 def test_what_is_no_image_of_the_volume_is_left_out_and_told(tmp_path: Path) -> None:
     folder = tmp_path / "ct"
     write_series(folder, stored(5), positions(5))
@@ -339,6 +366,7 @@ def test_repairs_are_made_only_when_asked_and_are_told(tmp_path: Path) -> None:
         read_series(folder)
     sample = read_series(folder, repairs=("tilt", "gaps"))
     assert sample.array.shape == (6, 15, 10)
+    assert sample.attributes["shape_before_resampling"] == (5, 12, 10)
     assert sum(note.startswith("resampled") for note in sample.attributes["notes"]) == 2
     assert [issue.kind for issue in sample.quality()].count("resampled") == 2
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from medclip.core.errors import FormatError
 from medclip.core.modality import Format
+from medclip.core.record_name import record_name
 from medclip.core.sample import Sample
 from medclip.modalities.cxr.formats._body_part import is_chest, other_body_part
 from medclip.modalities.cxr.formats._size import check_size
@@ -63,7 +64,7 @@ def read(path: Path) -> Sample:
     return Sample(
         modality="cxr",
         array=array,
-        record_id=path.stem,
+        record_id=record_name(path),
         patient_id=patient_id_of(file.header, path),
         spacing_mm=spacing_mm[::-1] if spacing_mm and is_exchanged else spacing_mm,
         attributes=attributes | ({"notes": notes} if notes else {}),

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from medclip.core.errors import FormatError
 from medclip.core.modality import Format
+from medclip.core.record_name import record_name
 from medclip.core.sample import Sample
+from medclip.core.wanted import wanted_modality
 from medclip.modalities.cxr.formats import dicom
 from medclip.modalities.cxr.formats._body_part import other_body_part
 from medclip.modalities.cxr.formats._view import view_attributes
@@ -16,7 +18,7 @@ from medclip.modalities.imaging.archive import unpacked
 from medclip.modalities.imaging.dicom_file import open_dicom
 from medclip.modalities.imaging.dicom_kind import sniffed_kind
 from medclip.modalities.imaging.series_list import files_under
-from medclip.modalities.imaging.study import is_radiograph_study
+from medclip.modalities.imaging.study import holds_dicom_files, is_radiograph_study
 
 __all__ = ["FORMAT", "read", "sniff"]
 
@@ -24,7 +26,12 @@ _HEAD_BYTES = 4096
 
 
 def sniff(path: Path, head: bytes) -> bool:
-    """Tell whether radiographs and no slices are among the first files of a folder or archive."""
+    """Tell whether radiographs and no slices are among the first files of a folder or archive.
+
+    Where radiographs are wanted, any DICOM files will do, for the radiograph may lie behind all slices.
+    """
+    if wanted_modality() == "cxr":
+        return holds_dicom_files(path, head)
     return is_radiograph_study(path, head)
 
 
@@ -38,13 +45,13 @@ def read(path: Path) -> Sample:
     path = Path(path)
     with _files_of(path) as files:
         radiographs, n_others = _radiographs(files)
-        chosen, note = _chosen(radiographs, path)
+        chosen, note = _chosen(radiographs, n_others, path)
         with _named(chosen, path):
             sample = dicom.read(chosen)
     notes = [note, f"left out: {n_others} files that are no radiographs of the chest" if n_others else ""]
     notes = [*sample.attributes.get("notes", ()), *filter(None, notes)]
     attributes = {**sample.attributes} | ({"notes": tuple(notes)} if notes else {})
-    return sample.replace(record_id=path.stem, source=path.name, attributes=attributes)
+    return sample.replace(record_id=record_name(path), source=path.name, attributes=attributes)
 
 
 FORMAT = Format(
@@ -88,14 +95,18 @@ def _radiographs(files: list[Path]) -> tuple[list[Path], int]:
     return radiographs, n_others
 
 
-def _chosen(radiographs: list[Path], path: Path) -> tuple[Path, str]:
+def _chosen(radiographs: list[Path], n_others: int, path: Path) -> tuple[Path, str]:
     if len(radiographs) == 1:
         return radiographs[0], ""
     frontal = [file for file in radiographs if view_attributes(open_dicom(file).header, file)["view"] == "frontal"]
     if len(frontal) == 1:
         return frontal[0], f"the only frontal one of {len(radiographs)} radiographs was read"
     if not radiographs:
-        raise FormatError(f"{path} holds no radiograph of the chest", action="give the file or folder of one")
+        raise FormatError(
+            f"{path} holds no radiograph of the chest",
+            received=f"{n_others} other DICOM files" if n_others else "no DICOM file",
+            action="give the file or folder of one",
+        )
     raise FormatError(
         f"{path} holds more than one radiograph",
         received=f"{len(radiographs)} radiographs, {len(frontal)} of them frontal",

@@ -17,12 +17,19 @@ _HEAD_BYTES = 4096
 
 
 def _write(found: FindingMap, sample: Sample, source: Path, target: Path) -> None:
-    with source.open("rb") as file:
-        if not is_dicom(file.read(_HEAD_BYTES)):
-            raise FormatError(
-                f"{source} is no DICOM file, which a DICOM map could refer to", action="write png instead"
-            )
+    if not _is_dicom_file(source):
+        raise FormatError(
+            f"{source} is no DICOM file, which a DICOM map could refer to",
+            action="give the radiograph's own file, or write png instead",
+        )
     write_segmentation(found, sample, [open_dicom(source).header], target)
+
+
+def _is_dicom_file(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return is_dicom(file.read(_HEAD_BYTES))
 
 
 MAP_WRITER = MapWriter(

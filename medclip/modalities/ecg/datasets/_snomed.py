@@ -14,7 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from medclip.core.errors import ConfigError, LabelError
-from medclip.core.modality import find_label_set_file
+from medclip.core.named_files import find_label_set_file
 from medclip.modalities.ecg.datasets._recordings import TokenReading
 
 __all__ = ["ABSENCE_RULES", "SOURCES", "challenge_codes", "ids_of_codes", "scored_reading"]

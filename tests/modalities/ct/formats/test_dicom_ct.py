@@ -14,7 +14,8 @@ from ct_files import ct_dataset, positions, save, stored, write_series
 
 import medclip
 from medclip.core.errors import FormatError
-from medclip.core.modality import find_modality, sniff
+from medclip.core.modality import find_modality
+from medclip.core.sniff import sniff
 
 ULTRASOUND, RT_DOSE, SR = (
     "1.2.840.10008.5.1.4.1.1.3.1",
@@ -56,7 +57,7 @@ def test_folders_and_archives_are_claimed_by_what_is_in_them(tmp_path: Path, ser
     with tarfile.open(tmp_path / "texts.tar", "w") as tarred:
         tarred.add(tmp_path / "texts" / "a.txt", "a.txt")
     for name in ("texts", "texts.zip", "texts.tar"):
-        with pytest.raises(FormatError, match=r"no known format|is a folder and not one recording"):
+        with pytest.raises(FormatError, match=r"an archive without an image|is a folder and not one recording"):
             sniff(tmp_path / name)
 
 

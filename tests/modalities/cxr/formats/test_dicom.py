@@ -12,9 +12,9 @@ from pydicom import Dataset
 from refusals import check_mutations, message_of, mutations
 
 import medclip
-from medclip.core.modality import sniff
 from medclip.core.privacy import private_id
 from medclip.core.sample import Sample
+from medclip.core.sniff import sniff
 from medclip.modalities.cxr.formats.dicom import FORMAT
 from medclip.testing.format import check_format
 

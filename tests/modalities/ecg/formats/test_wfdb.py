@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from wfdb_files import random_walk, write_record
 
-from medclip.core.modality import sniff as sniff_any
+from medclip.core.sniff import sniff as sniff_any
 from medclip.modalities.ecg.formats.wfdb import FORMAT, read
 from medclip.modalities.ecg.leads import STANDARD_LEADS
 

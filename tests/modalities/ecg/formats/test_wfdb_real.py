@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import wfdb as reference
 
-from medclip.core.modality import sniff
+from medclip.core.sniff import sniff
 from medclip.modalities.ecg.formats.wfdb import read
 from medclip.modalities.ecg.leads import STANDARD_LEADS, standard_lead_name
 

@@ -14,7 +14,7 @@ from xml_files import beats_per_minute
 
 import medclip
 from medclip.core.errors import FormatError
-from medclip.core.modality import sniff
+from medclip.core.sniff import sniff
 from medclip.modalities.ecg.leads import DERIVED_LEADS, STANDARD_LEADS
 
 DATA = Path(os.environ.get("MEDCLIP_TEST_DATA", "unset")) / "ecg_formats"
