@@ -126,8 +126,9 @@ def _parser() -> Parser:
     parser.add_argument(
         "--ensemble",
         metavar="NAME",
-        help="how sentences are joined: mean, centred (relative to the mean training recording), zpe (weights from the "
-        "records, without labels) or chils (the label set's hierarchy); default: that of the modality",
+        help="how sentences are joined: mean, centred (relative to the mean training recording), positive (the same "
+        "without negative sentences), zpe (weights from the records, without labels) or chils (the label set's "
+        "hierarchy); default: the bundle's",
     )
     parser.add_argument(
         "--calibrate-fold",

@@ -62,8 +62,7 @@ class Tower(nn.Module):
         """Bring an encoder's tokens into the shared space, ``(B, T, D)``, not normalised.
 
         They go where the pooled vector goes: through what the encoder's pooling does to each (its ``local_tokens``, if
-        it has any) and through the same head. With mean pooling and a linear head the embedding is exactly their
-        average; otherwise they are what the embedding would be if that place were all there is.
+        it has any) and through the same head: what the embedding would be if that place were all there is.
 
         Raises:
             ConfigError: The encoder has no tokens, or the head cannot project them.
@@ -71,7 +70,23 @@ class Tower(nn.Module):
         if output.tokens is None:
             raise ConfigError("the encoder gives no tokens", received=type(self.encoder).__name__)
         local = getattr(self.encoder, "local_tokens", None)
-        tokens = output.tokens if local is None else local(output)
+        return self._projected(output.tokens if local is None else local(output))
+
+    def project_shares(self, output: EncoderOutput) -> Tensor:
+        """Bring what each token gave to the pooled vector into the shared space, ``(B, T, D)``, not normalised.
+
+        With a linear head, the average over the real tokens is exactly the embedding. An encoder that does not say what
+        its tokens gave (no ``shares``) has them treated as ``project_tokens`` does.
+
+        Raises:
+            ConfigError: The encoder has no tokens, or the head cannot project them.
+        """
+        shares = getattr(self.encoder, "shares", None)
+        if shares is None or output.tokens is None:
+            return self.project_tokens(output)
+        return self._projected(shares(output))
+
+    def _projected(self, tokens: Tensor) -> Tensor:
         projected: Tensor = self.projection.tokens(tokens)  # type: ignore[operator]
         return projected
 
@@ -134,17 +149,17 @@ class ContrastiveModel(nn.Module):
         result: tuple[Tensor, EncoderOutput] = self.tower(modality)(x, mask)
         return result
 
-    def encode_tokens(self, modality: str, x: Tensor, mask: Tensor | None = None) -> EncoderOutput:
-        """Encode prepared inputs with one vector per place, all in the shared space and none normalised.
+    def encode_places(self, modality: str, x: Tensor, mask: Tensor | None = None) -> EncoderOutput:
+        """Encode prepared inputs, with what each place gave to the embedding, in the shared space and not normalised.
 
-        The cosine between a token and a text, arranged in ``grid``, is the map of where the text applies.
+        The product of these vectors with a text, arranged in ``grid``, is the map of where the similarity comes from.
 
         Raises:
             ConfigError: The model has no tower for that modality, or its encoder gives no tokens.
         """
         tower = self.tower(modality)
         embedding, output = tower(x, mask)
-        return EncoderOutput(embedding, tower.project_tokens(output), output.mask, output.grid)
+        return EncoderOutput(embedding, tower.project_shares(output), output.mask, output.grid)
 
     def tower(self, modality: str) -> Tower:
         """Return the tower of one modality.

@@ -1,4 +1,8 @@
-"""From many tokens to one vector."""
+"""From many tokens to one vector, and back: what of the vector each token gave.
+
+``shares`` of a pooling are vectors whose average over the real tokens is exactly the pooled vector, so that maps of a
+score show where it comes from. ``local`` is what a token would give if all were like it.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +38,10 @@ class MeanPool(nn.Module):
         """Return the tokens themselves: the pooled vector is their average."""
         return tokens
 
+    def shares(self, tokens: Tensor, mask: Tensor | None = None, grid: Grid = None) -> Tensor:
+        """Return the tokens themselves."""
+        return tokens
+
 
 class MeanMaxPool(nn.Module):
     """Average and maximum of the real tokens, mixed to one vector: what is always there, and what occurs once.
@@ -57,6 +65,14 @@ class MeanMaxPool(nn.Module):
         mixed: Tensor = self.mix(torch.cat([tokens, tokens], dim=-1))
         return mixed
 
+    def shares(self, tokens: Tensor, mask: Tensor | None = None, grid: Grid = None) -> Tensor:
+        """Share of each token, ``(B, T, D)``: a channel's maximum is that of the token that has it."""
+        seen = tokens if mask is None else tokens.masked_fill(~mask[..., None], -torch.inf)
+        highest, place = seen.max(dim=1, keepdim=True)
+        alone = torch.zeros_like(tokens).scatter_(1, place, highest * _n_real(tokens, mask))
+        mixed: Tensor = self.mix(torch.cat([tokens, alone], dim=-1))
+        return mixed
+
 
 class LogSumExpPool(nn.Module):
     """Between average and maximum, for each channel where training puts it (Pinheiro and Collobert, arXiv 1411.6228).
@@ -75,17 +91,23 @@ class LogSumExpPool(nn.Module):
 
     def forward(self, tokens: Tensor, mask: Tensor | None = None, grid: Grid = None) -> Tensor:
         """Reduce ``(B, T, D)`` to ``(B, D)``; tokens where ``mask`` is False are not seen."""
-        sharpness = self.log_sharpness.exp()
-        raised = sharpness * tokens
-        count = torch.full((1, 1), tokens.shape[1], device=tokens.device)
-        if mask is not None:
-            raised, count = raised.masked_fill(~mask[..., None], -torch.inf), mask.sum(dim=1, keepdim=True)
-        pooled: Tensor = (torch.logsumexp(raised, dim=1) - count.to(raised.dtype).log()) / sharpness
+        raised = self._raised(tokens, mask)
+        n_real = _n_real(tokens, mask)[:, 0]
+        pooled: Tensor = (torch.logsumexp(raised, dim=1) - n_real.to(raised.dtype).log()) / self.log_sharpness.exp()
         return pooled
 
     def local(self, tokens: Tensor, grid: Grid = None) -> Tensor:
         """Return the tokens themselves: each is what the pooled vector would be if all were like it."""
         return tokens
+
+    def shares(self, tokens: Tensor, mask: Tensor | None = None, grid: Grid = None) -> Tensor:
+        """Share of each token, ``(B, T, D)``: in each channel as large as its part of the sum of exponentials."""
+        weights = self._raised(tokens, mask).softmax(dim=1) * _n_real(tokens, mask)
+        return weights * self.forward(tokens, mask)[:, None]
+
+    def _raised(self, tokens: Tensor, mask: Tensor | None) -> Tensor:
+        raised = self.log_sharpness.exp() * tokens
+        return raised if mask is None else raised.masked_fill(~mask[..., None], -torch.inf)
 
 
 class AttentionPool(nn.Module):
@@ -136,20 +158,9 @@ class AttentionPool(nn.Module):
 
         ``grid`` says how the T tokens lie along the axes; None for one axis.
         """
-        n_batch, n_tokens, dim = tokens.shape
-        question = masked_mean(tokens, mask)[:, None]
-        if self.mean_position is not None:
-            question = question + self.mean_position(1)
-        tokens = self._placed(tokens, grid)
-        keys = self._split(self.key(torch.cat([question, tokens], dim=1)))
-        values = self._split(self.value(torch.cat([question, tokens], dim=1)))
-        if self.positions == "relative":
-            places = torch.arange(n_tokens + 1, device=tokens.device) - (n_tokens + 1) / 2
-            places[0] = 0.0
-            keys = rotate(keys, places)
-        allowed = None if mask is None else functional.pad(mask, (1, 0), value=True)[:, None, None]
-        answer = functional.scaled_dot_product_attention(self._split(self.query(question)), keys, values, allowed)
-        pooled: Tensor = self.output(answer.transpose(1, 2).reshape(n_batch, dim))
+        query, keys, values, allowed = self._attention(tokens, mask, grid)
+        answer = functional.scaled_dot_product_attention(query, keys, values, allowed)
+        pooled: Tensor = self.output(answer.transpose(1, 2).flatten(1))
         return pooled
 
     def local(self, tokens: Tensor, grid: Grid = None) -> Tensor:
@@ -160,12 +171,44 @@ class AttentionPool(nn.Module):
         added: Tensor = self.output(self.value(self._placed(tokens, grid)))
         return added
 
+    def shares(self, tokens: Tensor, mask: Tensor | None = None, grid: Grid = None) -> Tensor:
+        """Share of each token, ``(B, T, D)``: its value times its attention; the mean token's is shared evenly."""
+        query, keys, values, allowed = self._attention(tokens, mask, grid)
+        closeness = query @ keys.transpose(-1, -2) / math.sqrt(keys.shape[-1])
+        weights = (closeness if allowed is None else closeness.masked_fill(~allowed, -torch.inf)).softmax(dim=-1)
+        given = (weights.transpose(-1, -2) * values).transpose(1, 2).flatten(2)
+        share: Tensor = self.output(given[:, 1:] * _n_real(tokens, mask) + given[:, :1])
+        return share
+
+    def _attention(
+        self, tokens: Tensor, mask: Tensor | None, grid: Grid
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+        """Return query, keys and values by head, the mean token first, and where may be looked."""
+        question = masked_mean(tokens, mask)[:, None]
+        if self.mean_position is not None:
+            question = question + self.mean_position(1)
+        seen = torch.cat([question, self._placed(tokens, grid)], dim=1)
+        keys = self._split(self.key(seen))
+        if self.positions == "relative":
+            places = torch.arange(seen.shape[1], device=tokens.device) - seen.shape[1] / 2
+            places[0] = 0.0
+            keys = rotate(keys, places)
+        allowed = None if mask is None else functional.pad(mask, (1, 0), value=True)[:, None, None]
+        return self._split(self.query(question)), keys, self._split(self.value(seen)), allowed
+
     def _placed(self, tokens: Tensor, grid: Grid) -> Tensor:
         return tokens if self.table is None else tokens + self.table(grid or tokens.shape[1])
 
     def _split(self, tokens: Tensor) -> Tensor:
         n_batch, n_tokens, dim = tokens.shape
         return tokens.view(n_batch, n_tokens, self.n_heads, dim // self.n_heads).transpose(1, 2)
+
+
+def _n_real(tokens: Tensor, mask: Tensor | None) -> Tensor:
+    """Number of real tokens, ``(B or 1, 1, 1)``."""
+    if mask is None:
+        return torch.full((1, 1, 1), tokens.shape[1], device=tokens.device)
+    return mask.sum(dim=1)[:, None, None]
 
 
 def build_pool(

@@ -95,6 +95,11 @@ class SwinUnetr(Configurable, nn.Module):
         """Tokens in the space of the pooled vector, ``(B, T, D)``."""
         return None if output.tokens is None else self.pool.local(output.tokens, output.grid)  # type: ignore[operator]
 
+    def shares(self, output: EncoderOutput) -> Tensor | None:
+        """What each token gave to the pooled vector, ``(B, T, D)``: the average over the real ones is that vector."""
+        tokens, mask, grid = output.tokens, output.mask, output.grid
+        return None if tokens is None else self.pool.shares(tokens, mask, grid)  # type: ignore[operator]
+
     def _features(self, x: Tensor) -> Tensor:
         features: Tensor = self.swin.pos_drop(self.swin.patch_embed(x))  # type: ignore[operator]
         for number in range(1, self.level + 1):

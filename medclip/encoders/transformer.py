@@ -105,6 +105,11 @@ class PatchTransformer(nn.Module):
         """Tokens in the space of the pooled vector, ``(B, T, D)``."""
         return None if output.tokens is None else self.pool.local(output.tokens, output.grid)  # type: ignore[operator]
 
+    def shares(self, output: EncoderOutput) -> Tensor | None:
+        """What each token gave to the pooled vector, ``(B, T, D)``: the average over the real ones is that vector."""
+        tokens, mask, grid = output.tokens, output.mask, output.grid
+        return None if tokens is None else self.pool.shares(tokens, mask, grid)  # type: ignore[operator]
+
 
 class Block(nn.Module):
     """Attention and feed-forward part, each behind a norm and beside a shortcut.

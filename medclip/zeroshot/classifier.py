@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -12,6 +12,8 @@ from torch.nn import functional
 from medclip.core.errors import PromptError
 
 __all__ = ["ZeroShotClassifier"]
+
+_DAMPING = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,18 +70,30 @@ class ZeroShotClassifier:
             normalised = normalised - self.centre
         return self.scale * normalised @ (self.positive - self.negative).T
 
-    def parts(self, tokens: Tensor, whole: Tensor) -> Tensor:
-        """Return ``(T, C)`` what each place adds to the log-odds of a recording.
+    def apart(self) -> ZeroShotClassifier:
+        """Return a classifier for maps, whose directions hold little of what findings have in common.
 
-        Tokens are divided by the length of the whole embedding and not by their own: normalised each by itself, empty
-        places, whose vectors are short, would speak as loudly as any. Where the embedding is the average of the tokens,
-        the average of the parts is exactly the log-odds.
+        Descriptions of findings lie close to each other, above all in that all of them are findings, so that a large
+        one would light up in the maps of all others. The directions become those of the dual basis, in which each
+        finding is told from the rest, damped so that nearly equal findings do not cancel out. A single finding keeps
+        its own.
+        """
+        directions = functional.normalize(self.positive - self.negative, dim=-1)
+        alike = directions @ directions.T + _DAMPING * torch.eye(len(directions), device=directions.device)
+        apart = functional.normalize(torch.linalg.solve(alike, directions), dim=-1)
+        return replace(self, positive=apart, negative=torch.zeros_like(apart))
+
+    def parts(self, shares: Tensor, whole: Tensor) -> Tensor:
+        """Return ``(T, C)`` what each place adds to the log-odds of a recording; their average is the log-odds.
+
+        Shares are divided by the length of the whole embedding and not by their own: normalised each by itself, empty
+        places, whose vectors are short, would speak as loudly as any.
 
         Args:
-            tokens: ``(T, D)`` in the shared space.
+            shares: ``(T, D)`` what each place gave to the embedding: vectors whose average it is.
             whole: ``(D,)`` the embedding of the recording, not normalised.
         """
-        scaled = tokens.float() / whole.float().norm().clamp_min(1e-12)
+        scaled = shares.float() / whole.float().norm().clamp_min(1e-12)
         if self.centre is not None:
             scaled = scaled - self.centre
         parts: Tensor = self.scale * scaled @ (self.positive - self.negative).T

@@ -27,7 +27,8 @@ def scores_of_places(
         classifier: The findings.
 
     Returns:
-        Scores ``(n_findings,)``, and float32 ``(n_findings, *grid)``, what each token adds to the log-odds.
+        Scores ``(n_findings,)``, and float32 ``(n_findings, *grid)``, what each token adds to the log-odds that tell a
+        finding from the others.
 
     Raises:
         ConfigError: The tokens have no place, or the classifier's scores do not add up.
@@ -38,9 +39,9 @@ def scores_of_places(
     values, mask = (
         torch.from_numpy(np.ascontiguousarray(array[None])).to(device) for array in (prepared.values, prepared.mask)
     )
-    output = network.encode_tokens(modality, values, mask)
+    output = network.encode_places(modality, values, mask)
     if output.tokens is None or output.grid is None:
         raise ConfigError("the encoder's tokens have no place in the image", action="use another encoder for maps")
-    parts = classifier.parts(output.tokens[0].cpu(), output.pooled[0].cpu())
+    parts = classifier.apart().parts(output.tokens[0].cpu(), output.pooled[0].cpu())
     scores = classifier.scores(output.pooled.float().cpu())[0]
     return scores.numpy(), parts.T.reshape(-1, *output.grid).numpy()

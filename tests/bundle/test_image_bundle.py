@@ -66,14 +66,14 @@ def test_it_loads_without_network_and_without_the_folder_it_came_from(
     own = content(*folders, kind)
     saved = save_bundle(own, tmp_path / "bundle")
     x = VOLUME if kind == "slices" else IMAGE
-    before = own.model.encode_tokens("wave", x)
+    before = own.model.encode_places("wave", x)
     hidden = folders[0].with_name("hidden")
     os.rename(folders[0], hidden)
     try:
         monkeypatch.setattr(socket.socket, "connect", refuse)
         monkeypatch.setattr(socket, "getaddrinfo", refuse)
         monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-        after = load_bundle(saved).model.encode_tokens("wave", x)
+        after = load_bundle(saved).model.encode_places("wave", x)
     finally:
         os.rename(hidden, folders[0])
     assert torch.equal(after.pooled, before.pooled)

@@ -61,12 +61,12 @@ def test_doubt_and_the_past_are_not_named() -> None:
 
 
 def test_names_follow_the_sentences_of_a_report() -> None:
-    reports = ["IMPRESSION: 24 mm nodule in the left upper lobe. The heart is enlarged.", "IMPRESSION: Nodule.", "", None]
+    reports = ["IMPRESSION: 24 mm nodule in the left upper lobe. Big heart.", "IMPRESSION: Nodule.", "", None]
     plain = TextTable.build(reports, PIPELINE)
     more = TextTable.build(reports, PIPELINE, named=named("simulated-cxr"))
     texts = [[more.texts[row] for row in more.statements_of(record)] for record in range(len(reports))]
     assert texts == [
-        ["24 mm nodule in the left upper lobe", "the heart is enlarged", "cardiomegaly", "nodule"],
+        ["24 mm nodule in the left upper lobe", "big heart", "cardiomegaly", "nodule"],
         ["nodule"],
         [],
         [],

@@ -26,9 +26,13 @@ def resnet(**changes: object) -> ResNet2d:
     return ResNet2d(depth=10, width=4, embedding_dim=16, stage_strides=(1, 2, 2, 1), **changes)
 
 
-@pytest.mark.parametrize("make", [resnet, lambda: ViT2d(size="tiny", depth=1)], ids=["resnet", "vit"])
-def test_with_mean_pooling_the_embedding_is_the_average_of_its_tokens(make) -> None:
-    found = model(make()).encode_tokens("a", X, MASK)
+@pytest.mark.parametrize(
+    "make", [resnet, lambda **changes: ViT2d(size="tiny", depth=1, **changes)], ids=["resnet", "vit"]
+)
+@pytest.mark.parametrize("pooling", ["mean", "mean_max", "log_sum_exp", "attention"])
+def test_the_embedding_is_the_average_of_what_places_gave_to_it(make, pooling: str) -> None:
+    torch.manual_seed(1)
+    found = model(make(pooling=pooling)).encode_places("a", X, MASK)
     assert found.grid == (4, 6)
     assert found.tokens.shape == (3, 24, 8)
     weight = found.mask[..., None]
@@ -36,7 +40,7 @@ def test_with_mean_pooling_the_embedding_is_the_average_of_its_tokens(make) -> N
     torch.testing.assert_close(mean, found.pooled, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("pooling", ["mean", "mean_max", "attention"])
+@pytest.mark.parametrize("pooling", ["mean", "mean_max", "log_sum_exp", "attention"])
 @pytest.mark.parametrize("head", ["linear", "gelu", "batch_norm"])
 def test_a_token_is_the_embedding_of_a_record_that_is_the_same_everywhere(pooling: str, head: str) -> None:
     encoder = resnet(pooling=pooling, n_heads=2)
@@ -45,8 +49,18 @@ def test_a_token_is_the_embedding_of_a_record_that_is_the_same_everywhere(poolin
     if pooling == "attention":
         nn.init.zeros_(encoder.pool.table.table)
         nn.init.zeros_(encoder.pool.mean_position.table)
-    found = model(encoder, head).encode_tokens("a", X)
-    torch.testing.assert_close(found.tokens, found.pooled[:, None].expand_as(found.tokens), rtol=1e-4, atol=1e-5)
+    tower = model(encoder, head).tower("a")
+    embedding, output = tower(X)
+    tokens = tower.project_tokens(output)
+    torch.testing.assert_close(tokens, embedding[:, None].expand_as(tokens), rtol=1e-4, atol=1e-5)
+
+
+def test_what_a_place_gives_to_a_maximum_is_given_by_one_place() -> None:
+    found = model(resnet(pooling="log_sum_exp", n_heads=2)).encode_places("a", X, MASK)
+    sharp = model(resnet(pooling="log_sum_exp", n_heads=2))
+    nn.init.constant_(sharp.tower("a").encoder.pool.log_sharpness, 9.0)
+    by_one = sharp.encode_places("a", X, MASK).tokens.abs().amax(dim=(1, 2))
+    assert (by_one > 2 * found.tokens.abs().amax(dim=(1, 2))).all()
 
 
 def test_tokens_of_an_adapted_tower_go_the_same_way() -> None:
@@ -59,7 +73,7 @@ def test_tokens_of_an_adapted_tower_go_the_same_way() -> None:
 
 
 def test_one_axis_has_a_grid_too() -> None:
-    found = model(ResNet1d(1, depth=10, width=4, embedding_dim=16)).encode_tokens("a", torch.randn(2, 1, 100))
+    found = model(ResNet1d(1, depth=10, width=4, embedding_dim=16)).encode_places("a", torch.randn(2, 1, 100))
     assert found.grid == (7,)
 
 
@@ -78,6 +92,6 @@ def test_no_tokens_and_no_tower() -> None:
 
     whole = model(Vector())
     with pytest.raises(ConfigError, match="gives no tokens: received Vector"):
-        whole.encode_tokens("a", X)
+        whole.encode_places("a", X)
     with pytest.raises(ConfigError, match="does not know this modality: received b; allowed: a"):
-        whole.encode_tokens("b", X)
+        whole.encode_places("b", X)

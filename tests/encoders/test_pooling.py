@@ -67,7 +67,7 @@ def test_mean_and_maximum_of_real_tokens() -> None:
 
 
 def test_bad_settings_are_one_line() -> None:
-    with pytest.raises(ConfigError, match="unknown pooling: received max; allowed: attention, log_sum_exp, mean, mean_max"):
+    with pytest.raises(ConfigError, match="received max; allowed: attention, log_sum_exp, mean, mean_max"):
         build_pool("max", 8, n_heads=1, positions="none", n_positions=1)
     with pytest.raises(ConfigError, match="heads of even width"):
         AttentionPool(12, n_heads=4)

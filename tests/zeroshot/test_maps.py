@@ -29,6 +29,27 @@ def test_the_average_of_the_parts_is_the_score_of_an_average(centre: torch.Tenso
     torch.testing.assert_close(parts.mean(dim=0), classifier(centre).logits(whole[None])[0])
 
 
+def test_findings_are_told_apart_in_maps() -> None:
+    """Two findings that share much: a place of one adds nothing to the map of the other."""
+    shared, own, other = torch.eye(3)
+    unit = torch.nn.functional.normalize(torch.stack([2 * shared + own, 2 * shared + other]), dim=-1)
+    plain = ZeroShotClassifier(("A", "B"), unit, torch.zeros_like(unit), 7.0)
+    place = unit[:1]
+    before, after = plain.parts(place, place[0])[0], plain.apart().parts(place, place[0])[0]
+    assert before[1] > 0.75 * before[0]
+    assert after[1] < 0.3 * after[0]
+    alone = ZeroShotClassifier(("A",), unit[:1], torch.zeros_like(unit[:1]), 7.0)
+    torch.testing.assert_close(alone.apart().parts(place, place[0]), alone.parts(place, place[0]))
+
+
+def test_equal_findings_do_not_cancel_out() -> None:
+    unit = torch.nn.functional.normalize(torch.tensor([[1.0, 0.0, 0.0], [1.0, 1e-4, 0.0], [0.0, 0.0, 1.0]]), dim=-1)
+    parts = ZeroShotClassifier(("A", "B", "C"), unit, torch.zeros_like(unit), 7.0).apart().parts(unit[:1], unit[0])[0]
+    assert parts[0] > 5
+    assert parts[1] > 5
+    assert abs(float(parts[2])) < 1
+
+
 def test_a_short_token_says_little() -> None:
     direction = classifier().positive[0] - classifier().negative[0]
     tokens = torch.stack([direction, 0.01 * direction])

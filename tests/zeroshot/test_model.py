@@ -10,8 +10,10 @@ import pytest
 import torch
 
 import medclip
+from medclip.bundle.load import Bundle
 from medclip.core.errors import ConfigError, InputError, LabelError, PromptError, SignalError
 from medclip.core.label_set import Finding, LabelSet
+from medclip.zeroshot.model import Model
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +52,19 @@ def test_stored_embeddings_are_those_of_the_text_encoder(model, smoke_bundle) ->
     torch.testing.assert_close(again.positive, stored.positive, rtol=0, atol=2e-5)
     torch.testing.assert_close(again.negative, stored.negative, rtol=0, atol=2e-5)
     assert stored.codes == labels.codes
+
+
+def test_a_bundle_can_say_how_prompts_are_joined(model, smoke_bundle) -> None:
+    labels = LabelSet.load("simulated")
+    silent, outspoken = (
+        Model(Bundle(smoke_bundle, dict(model.bundle.described, ensemble=ensemble))) for ensemble in (None, "positive")
+    )
+    assert model.default_ensemble(labels) == silent.default_ensemble(labels) == "centred"
+    assert outspoken.default_ensemble(labels) == "positive"
+    chosen = model.classifier(labels, ensemble="positive")
+    torch.testing.assert_close(outspoken.classifier(labels).positive, chosen.positive)
+    assert outspoken.classifier(labels).score_kind == chosen.score_kind != model.classifier(labels).score_kind
+    assert not outspoken.classifier(labels).negative.any()
 
 
 def test_embedding_many_is_embedding_each(model, samples) -> None:
