@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from medclip.core.errors import ConfigError
@@ -85,6 +86,23 @@ class Tower(nn.Module):
         if shares is None or output.tokens is None:
             return self.project_tokens(output)
         return self._projected(shares(output))
+
+    @property
+    def is_traced(self) -> bool:
+        """Whether maps are traced back to early features of the encoder rather than made of its tokens."""
+        return bool(getattr(self.encoder, "is_traced", False))
+
+    def trace(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return the embedding ``(B, D)`` and the early features ``(B, C, *grid)`` it can be differentiated by.
+
+        Raises:
+            ConfigError: Maps of this encoder are made of its tokens.
+        """
+        if not self.is_traced:
+            raise ConfigError("the encoder keeps no early features", received=type(self.encoder).__name__)
+        output, early = self.encoder.trace(x, mask)
+        with torch.enable_grad():
+            return self.projection(output.pooled), early
 
     def _projected(self, tokens: Tensor) -> Tensor:
         projected: Tensor = self.projection.tokens(tokens)  # type: ignore[operator]

@@ -50,6 +50,7 @@ class ResidualEncoder(nn.Module):
         n_positions: Tokens along each axis that its interpolated positions are learned at.
         dropout: Probability of dropping a channel of the pooled vector.
         gradient_checkpointing: Compute activations of a block twice instead of keeping them.
+        traced_stage: Stage, 1 to 4, to whose features maps are traced back; None for maps of the tokens.
 
     Raises:
         ConfigError: A setting is out of range.
@@ -73,10 +74,13 @@ class ResidualEncoder(nn.Module):
         n_positions: int | Sequence[int],
         dropout: float,
         gradient_checkpointing: bool,
+        traced_stage: int | None = None,
     ) -> None:
         super().__init__()
         kernels = (kernel_size,) * 4 if isinstance(kernel_size, int) else tuple(kernel_size)
         _check(n_axes, depth, kernels, stem, stem_stride, stage_strides)
+        if traced_stage not in (None, 1, 2, 3, 4):
+            raise ConfigError("no such stage of a residual network", received=traced_stage, allowed="1 to 4, or none")
         self.embedding_dim = embedding_dim
         self.gradient_checkpointing = gradient_checkpointing
         more = math.prod(stage_strides) * (2 if stem == "max_pool" else 1)
@@ -85,7 +89,7 @@ class ResidualEncoder(nn.Module):
         self.stem = nn.Sequential(*_stem(n_axes, n_channels, width, stem, stem_stride))
         block = _Bottleneck if depth == 50 else _BasicBlock
         stages: list[nn.Module] = []
-        n_in = width
+        n_in, self._n_traced = width, 0
         for stage, n_blocks in enumerate(_BLOCKS[depth]):
             for index in range(n_blocks):
                 stride = stage_strides[stage] if index == 0 else 1
@@ -94,6 +98,9 @@ class ResidualEncoder(nn.Module):
                     stride = 1
                 stages.append(block(n_axes, n_in, width * 2**stage, stride=stride, kernel_size=kernels[stage]))
                 n_in = width * 2**stage * block.expansion
+            if stage + 1 == traced_stage:
+                self._n_traced = len(stages)
+        self.is_traced = traced_stage is not None
         self.stages = nn.Sequential(*stages)
         self.to_embedding = _CONV[n_axes](n_in, embedding_dim, 1)
         self.pool = build_pool(pooling, embedding_dim, n_heads=n_heads, positions=positions, n_positions=n_positions)
@@ -106,16 +113,36 @@ class ResidualEncoder(nn.Module):
         convolution, and through the batch statistics in training.
         """
         x, mask = without_padding(x, mask)
-        grid = token_grid(x.shape[2:], self.per_token)
+        return self._rest(self._early(x), x, mask)
+
+    @torch.no_grad()
+    def trace(self, x: Tensor, mask: Tensor | None = None) -> tuple[EncoderOutput, Tensor]:
+        """Encode as ``forward`` does, and return the features ``(B, C, *grid)`` of ``traced_stage``.
+
+        The output can be differentiated with respect to these features and to nothing else.
+        """
+        x, mask = without_padding(x, mask)
+        early = self._early(x).requires_grad_(True)
+        with torch.enable_grad():
+            return self._rest(early, x, mask), early
+
+    def _early(self, x: Tensor) -> Tensor:
         features = run(self.stem, fill_up(x, self.fill_to), recompute=self.gradient_checkpointing)
         if features.dim() == 4:
             # The stages of an image take about two thirds of the time on a processor that they take otherwise.
             features = features.contiguous(memory_format=torch.channels_last)
-        for block in self.stages:
-            features = run(block, features, recompute=self.gradient_checkpointing)
+        return self._through(self.stages[: self._n_traced], features)
+
+    def _rest(self, early: Tensor, x: Tensor, mask: Tensor | None) -> EncoderOutput:
+        features = self._through(self.stages[self._n_traced :], early)
         tokens = self.to_embedding(features).flatten(2).transpose(1, 2)
-        real = token_mask(mask, self.per_token)
+        grid, real = token_grid(x.shape[2:], self.per_token), token_mask(mask, self.per_token)
         return EncoderOutput(self.dropout(self.pool(tokens, real, grid)), tokens, real, grid)
+
+    def _through(self, blocks: nn.Sequential, features: Tensor) -> Tensor:
+        for block in blocks:
+            features = run(block, features, recompute=self.gradient_checkpointing)
+        return features
 
     def local_tokens(self, output: EncoderOutput) -> Tensor | None:
         """Tokens in the space of the pooled vector, ``(B, T, D)``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from medclip.encoders.configurable import Configurable
 from medclip.encoders.pooling import Pooling
@@ -37,6 +38,9 @@ class ResNet3d(Configurable, ResidualEncoder):
         n_positions: Tokens along each axis that its positions are learned at; other sizes are interpolated.
         dropout: Probability of dropping a channel of the pooled vector.
         gradient_checkpointing: Compute activations of a block twice instead of keeping them.
+        traced_stage: Stage, 1 to 4, to whose features maps are traced back by gradient times feature (HiResCAM, arXiv
+            2011.08891); None for maps of the tokens themselves. A token of a late stage has seen its neighbours, and
+            may learn to answer for a finding beside it.
 
     Raises:
         ConfigError: A setting is out of range.
@@ -58,6 +62,7 @@ class ResNet3d(Configurable, ResidualEncoder):
         n_positions: Sequence[int] = (8, 8, 8),
         dropout: float = 0.0,
         gradient_checkpointing: bool = False,
+        traced_stage: Literal[1, 2, 3, 4] | None = None,
     ) -> None:
         super().__init__(
             3,
@@ -75,4 +80,5 @@ class ResNet3d(Configurable, ResidualEncoder):
             n_positions=n_positions,
             dropout=dropout,
             gradient_checkpointing=gradient_checkpointing,
+            traced_stage=traced_stage,
         )

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
+from torch import Tensor
 
 from medclip.core.errors import ConfigError
 from medclip.core.input_spec import PreparedInput
-from medclip.encoders.model import ContrastiveModel
+from medclip.encoders.model import ContrastiveModel, Tower
+from medclip.encoders.output import EncoderOutput
 from medclip.zeroshot.classifier import ZeroShotClassifier
 from medclip.zeroshot.ensemble import Classifier
 
 __all__ = ["scores_of_places"]
 
 
-@torch.inference_mode()
 def scores_of_places(
     network: ContrastiveModel, prepared: PreparedInput, modality: str, classifier: Classifier
 ) -> tuple[np.ndarray, np.ndarray]:
     """Score an image as a whole and place by place.
 
     Args:
-        network: Its encoder gives tokens with a grid.
+        network: Its encoder gives tokens with a grid, or features that maps can be traced back to.
         prepared: The image as the encoder takes it.
         modality: Which tower.
         classifier: The findings.
 
     Returns:
-        Scores ``(n_findings,)``, and float32 ``(n_findings, *grid)``, what each token adds to the log-odds that tell a
-        finding from the others.
+        Scores ``(n_findings,)``, and float32 ``(n_findings, *grid)``, what each place adds to the log-odds that tell a
+        finding from the others, times the number of places.
 
     Raises:
         ConfigError: The tokens have no place, or the classifier's scores do not add up.
@@ -39,9 +42,41 @@ def scores_of_places(
     values, mask = (
         torch.from_numpy(np.ascontiguousarray(array[None])).to(device) for array in (prepared.values, prepared.mask)
     )
-    output = network.encode_places(modality, values, mask)
+    tower = network.tower(modality)
+    if tower.is_traced:
+        embedding, parts = _traced(tower, values, mask, classifier.apart())
+    else:
+        embedding, parts = _added(network.encode_places, modality, values, mask, classifier.apart())
+    return classifier.scores(embedding[None])[0].numpy(), parts.numpy()
+
+
+@torch.inference_mode()
+def _added(
+    encode: Callable[[str, Tensor, Tensor], EncoderOutput],
+    modality: str,
+    values: Tensor,
+    mask: Tensor,
+    classifier: ZeroShotClassifier,
+) -> tuple[Tensor, Tensor]:
+    """Return the embedding, and what each token adds to each finding."""
+    output = encode(modality, values, mask)
     if output.tokens is None or output.grid is None:
         raise ConfigError("the encoder's tokens have no place in the image", action="use another encoder for maps")
-    parts = classifier.apart().parts(output.tokens[0].cpu(), output.pooled[0].cpu())
-    scores = classifier.scores(output.pooled.float().cpu())[0]
-    return scores.numpy(), parts.T.reshape(-1, *output.grid).numpy()
+    embedding = output.pooled[0].float().cpu()
+    return embedding, classifier.parts(output.tokens[0].cpu(), embedding).T.reshape(-1, *output.grid)
+
+
+def _traced(tower: Tower, values: Tensor, mask: Tensor, classifier: ZeroShotClassifier) -> tuple[Tensor, Tensor]:
+    """Return the embedding, and gradient times feature of each place for each finding."""
+    embedding, early = tower.trace(values, mask)
+    whole = embedding[0].detach().float()
+    maps = []
+    for direction in classifier.positive - classifier.negative:
+        product = embedding[0] @ direction.to(embedding)
+        (gradient,) = torch.autograd.grad(product, early, retain_graph=True)
+        maps.append((gradient * early).sum(dim=1)[0].detach())
+    parts = torch.stack(maps).float().cpu() * early[0, 0].numel() / whole.norm().clamp_min(1e-12).cpu()
+    if classifier.centre is not None:
+        offset = classifier.centre @ (classifier.positive - classifier.negative).T
+        parts = parts - offset.reshape(-1, *[1] * (parts.ndim - 1))
+    return whole.cpu(), classifier.scale * parts

@@ -135,6 +135,8 @@ def test_positions_of_the_attention_pooling_are_interpolated() -> None:
         {"stem": "conv"},
         {"stem_stride": 0},
         {"stage_strides": (1, 2, 2, 4)},
+        {"stage_strides": (1, 2, 2)},
+        {"traced_stage": 5},
     ],
 )
 def test_bad_settings_are_one_line(change: dict[str, object]) -> None:

@@ -8,9 +8,14 @@ import torch
 
 import medclip
 from medclip.core.errors import ConfigError, LabelError
+from medclip.core.image_spec import ImageSpec
 from medclip.core.label_set import LabelSet
+from medclip.core.sample import Sample
 from medclip.data.access import open_dataset
+from medclip.encoders.model import ContrastiveModel, TowerRecipe
+from medclip.encoders.resnet2d import ResNet2d
 from medclip.zeroshot.classifier import ZeroShotClassifier
+from medclip.zeroshot.mapping import scores_of_places
 
 LABELS = "simulated-cxr"
 
@@ -55,6 +60,31 @@ def test_a_short_token_says_little() -> None:
     tokens = torch.stack([direction, 0.01 * direction])
     parts = classifier().parts(tokens, direction)[:, 0]
     assert parts[1] == pytest.approx(0.01 * float(parts[0]), rel=1e-4)
+
+
+@pytest.mark.parametrize("stage", [1, 2, 4])
+def test_tracing_back_gives_the_same_scores_and_the_same_maps_where_everything_is_linear(stage: int) -> None:
+    """Behind the last stage lie a convolution of one place, a mean and a linear head."""
+    maps = []
+    prepared = ImageSpec("a", 32, 48).prepare(
+        Sample("a", np.random.default_rng(0).random((32, 48), np.float32), "r", spacing_mm=(1.0, 1.0))
+    )
+    centre = torch.full((6,), 0.1)
+    for traced in (None, stage):
+        torch.manual_seed(0)
+        encoder = ResNet2d(depth=10, width=4, embedding_dim=8, stem="patch", stem_stride=4, traced_stage=traced)
+        network = ContrastiveModel({"a": TowerRecipe(encoder).build(6)}).eval()
+        torch.nn.init.zeros_(encoder.to_embedding.bias)
+        torch.nn.init.zeros_(network.tower("a").projection.layers[0].bias)
+        maps.append(scores_of_places(network, prepared, "a", classifier(centre)))
+    (scores, places), (scores_again, traced_places) = maps
+    np.testing.assert_allclose(scores_again, scores, rtol=1e-5)
+    if stage == 4:
+        np.testing.assert_allclose(traced_places, places, rtol=1e-3, atol=1e-4)
+    else:
+        assert traced_places.shape == (2, 32 // (4 * 2 ** (stage - 1)), 48 // (4 * 2 ** (stage - 1)))
+        assert np.isfinite(traced_places).all()
+        assert np.ptp(traced_places, axis=(1, 2)).min() > 0
 
 
 def test_maps_lie_on_the_pixels_of_the_sample(smoke_image_bundle) -> None:
