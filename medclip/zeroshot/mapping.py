@@ -17,6 +17,9 @@ from medclip.zeroshot.ensemble import Classifier
 
 __all__ = ["scores_of_places"]
 
+# Gradients differ from one place to the next more than findings do.
+_SMOOTHING_PLACES = 0.75
+
 
 def scores_of_places(
     network: ContrastiveModel, prepared: PreparedInput, modality: str, classifier: Classifier
@@ -74,9 +77,16 @@ def _traced(tower: Tower, values: Tensor, mask: Tensor, classifier: ZeroShotClas
     for direction in classifier.positive - classifier.negative:
         product = embedding[0] @ direction.to(embedding)
         (gradient,) = torch.autograd.grad(product, early, retain_graph=True)
-        maps.append((gradient * early).sum(dim=1)[0].detach())
-    parts = torch.stack(maps).float().cpu() * early[0, 0].numel() / whole.norm().clamp_min(1e-12).cpu()
+        maps.append(_smoothed((gradient * early).sum(dim=1)[0].detach()))
+    parts = torch.stack(maps) * early[0, 0].numel() / whole.norm().clamp_min(1e-12).cpu()
     if classifier.centre is not None:
         offset = classifier.centre @ (classifier.positive - classifier.negative).T
         parts = parts - offset.reshape(-1, *[1] * (parts.ndim - 1))
     return whole.cpu(), classifier.scale * parts
+
+
+def _smoothed(places: Tensor) -> Tensor:
+    from scipy import ndimage
+
+    smooth: np.ndarray = ndimage.gaussian_filter(places.float().cpu().numpy(), _SMOOTHING_PLACES, mode="nearest")
+    return torch.from_numpy(smooth)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 
 import medclip
 from medclip.core.errors import ConfigError, LabelError
@@ -80,7 +81,8 @@ def test_tracing_back_gives_the_same_scores_and_the_same_maps_where_everything_i
     (scores, places), (scores_again, traced_places) = maps
     np.testing.assert_allclose(scores_again, scores, rtol=1e-5)
     if stage == 4:
-        np.testing.assert_allclose(traced_places, places, rtol=1e-3, atol=1e-4)
+        smooth = np.stack([gaussian_filter(one, 0.75, mode="nearest") for one in places])
+        np.testing.assert_allclose(traced_places, smooth, rtol=1e-3, atol=1e-4)
     else:
         assert traced_places.shape == (2, 32 // (4 * 2 ** (stage - 1)), 48 // (4 * 2 ** (stage - 1)))
         assert np.isfinite(traced_places).all()
