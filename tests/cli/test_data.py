@@ -79,7 +79,7 @@ def test_an_unknown_data_set_is_named_with_those_there_are(action, run, tmp_path
 def test_pack_and_verify(run, tmp_path) -> None:
     store = tmp_path / "store"
     options = ("--option", "n_patients=3", "--option", "sampling_rate_hz=100")
-    code, out, _ = run("data", "pack", "simulated", "--out", store, *options)
+    code, out, _ = run("data", "pack", "simulated", "--out", store, "--processes", 2, *options)
     assert code == 0
     dataset = medclip.open_dataset("simulated", n_patients=3, sampling_rate_hz=100)
     assert f"packed {len(dataset)} records" in out

@@ -92,6 +92,7 @@ def test_tracing_back_gives_the_same_scores_and_the_same_maps_where_everything_i
 def test_maps_lie_on_the_pixels_of_the_sample(smoke_image_bundle) -> None:
     model = medclip.load(smoke_image_bundle)
     sample = open_dataset("simulated_cxr", n_patients=1, size=96)[0]
+    assert model.default_ensemble(LabelSet.load(LABELS)) == "positive"  # as its recipe says
     maps = model.maps(sample, ["Nodule", "Cardiomegaly"], labels=LABELS)
     assert [one.code for one in maps] == ["Nodule", "Cardiomegaly"]
     scores = {entry.code: entry.score for entry in model.diagnose(sample, labels=LABELS).scores}
