@@ -15,7 +15,7 @@ from medclip.modalities.imaging.phantom.cohort import CohortDataset
 __all__ = ["DATASET"]
 
 _NAME = "simulated_cxr"
-_VERSION = "1.0.0"  # to be raised whenever the same seed gives other images or reports
+_VERSION = "1.1.0"  # to be raised whenever the same seed gives other images or reports
 
 
 def _open(
