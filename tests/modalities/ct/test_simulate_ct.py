@@ -75,7 +75,7 @@ def test_a_sample_is_a_volume_in_the_house_convention():
 
 @pytest.mark.parametrize("code", CODES)
 def test_findings_have_a_mask_where_they_are(code):
-    sample = simulate_volume([code], seed=5, shape=(40, 60, 60), noise="none")
+    sample = simulate_volume([code], seed=5, shape=(66, 80, 80), noise="none")
     assert list(sample.regions) == [code]
     inside, mask = sample.array[sample.regions[code]], sample.regions[code]
     expected = {
