@@ -68,7 +68,13 @@ def _outcome(path: Path) -> str:
     try:
         sample = medclip.read(path)
     except MedclipError as error:
-        message = str(error).replace(f"{path.name}#", "FOLDER#").replace(str(path), "it").replace(path.name, "it")
+        message = (
+            str(error)
+            .replace(f"{path}#", "FOLDER#")
+            .replace(f"{path.name}#", "FOLDER#")
+            .replace(str(path), "it")
+            .replace(path.name, "it")
+        )
         return f"refused: {message}".replace("|", "/")
     return f"read as {_described(sample)}"
 
