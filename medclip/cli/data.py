@@ -40,7 +40,7 @@ def main(given: Sequence[str]) -> int:
     _add_source(pack)
     pack.add_argument("--out", required=True, type=Path, metavar="DIR", help="the packed store")
     pack.add_argument("--skip-unreadable", action="store_true", help="leave out records that cannot be decoded")
-    pack.add_argument("--processes", type=count, default=1, metavar="N", help="processes that read records; default: 1")
+    pack.add_argument("--processes", type=count, default=1, metavar="N", help="processes that read, 1 to 256")
     pack.set_defaults(run=_pack)
     verify = actions.add_parser("verify", help="compare a packed store with its checksums")
     verify.add_argument("store", type=Path, metavar="DIR", help="the packed store")

@@ -115,7 +115,7 @@ class PairDataModule(L.LightningDataModule):
         self.reports = reports or ReportPipeline(translate_to=None, normalise=False)
         self.near_duplicates = near_duplicates
         self.implied_statements = implied_statements
-        self.named_findings = None if named_findings is None else LabelSet.load(named_findings)
+        self.named_findings = None if named_findings is None else _label_set(named_findings, self.spec.modality)
         self.statements_per_epoch = statements_per_epoch
         self.train_folds = None if train_folds is None else _texts(train_folds)
         self.val_folds = _texts(val_folds)
@@ -325,6 +325,17 @@ def _file_stamps(folder: Path) -> list[tuple[str, int, int]]:
     except OSError:
         return []
     return [(name, status.st_size, status.st_mtime_ns) for name, status in found]
+
+
+def _label_set(name: str, modality: str) -> LabelSet:
+    labels = LabelSet.load(name)
+    if labels.modality != modality:
+        raise ConfigError(
+            f"the label set of named_findings is for another kind of data: {name}",
+            received=labels.modality,
+            allowed=modality,
+        )
+    return labels
 
 
 def _spec(dataset: str, changes: Mapping[str, Any]) -> InputSpec:

@@ -83,3 +83,9 @@ def test_prepared_inputs_of_another_specification_need_another_store(
 def test_a_field_that_the_specification_lacks(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     with pytest.raises(ConfigError, match=r"unknown field of .*: received sampling_rate_hz; .*fit"):
         module(monkeypatch, radiographs, SPEC, spec={"sampling_rate_hz": 100.0})
+
+
+def test_findings_of_another_kind_of_data_are_not_named() -> None:
+    with pytest.raises(ConfigError, match="named_findings is for another kind of data: ptbxl-superclass: received ecg"):
+        PairDataModule("simulated_cxr", named_findings="ptbxl-superclass")
+    assert PairDataModule("simulated_cxr", named_findings="chexpert").named_findings is not None

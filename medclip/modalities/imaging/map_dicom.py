@@ -218,6 +218,13 @@ def _equipment(highdicom: Any) -> dict[str, Any]:
 @contextlib.contextmanager
 def _refusing(headers: Sequence[Dataset]) -> Iterator[None]:
     """Turn what highdicom misses in the source into one line without the source's own words."""
+    n_names = len({str(header.get("SOPInstanceUID", "")) for header in headers})
+    if n_names < len(headers):
+        raise FormatError(
+            "images of the source share a SOPInstanceUID, so that a DICOM map cannot refer to one of them",
+            received=f"{len(headers)} images, {n_names} identifiers",
+            action="write another format",
+        )
     try:
         # Its warnings quote the patient's name.
         with warnings.catch_warnings():

@@ -148,6 +148,10 @@ def test_nothing_above_the_limit_and_another_recording_are_refused(tmp_path: Pat
         write_nifti(found(), Sample("ct", np.zeros((2, 2, 2), np.float32), "r"), Path("x"), tmp_path / "map.nii")
     with pytest.raises(FormatError, match="where its voxels lie"):
         write_nifti(found(), Sample("ct", np.zeros(SHAPE, np.float32), "r"), Path("x"), tmp_path / "map.nii")
+    twins = [copy.deepcopy(headers[0]) for _ in headers]
+    for write in (write_parametric_map, write_segmentation):
+        with pytest.raises(FormatError, match=r"share a SOPInstanceUID.*received 5 images, 1 identifiers"):
+            write(found(), volume(), twins, tmp_path / "map.dcm")
     for header in headers:
         del header.StudyInstanceUID
     with pytest.raises(
