@@ -100,7 +100,7 @@ class Tower(nn.Module):
         """
         if not self.is_traced:
             raise ConfigError("the encoder keeps no early features", received=type(self.encoder).__name__)
-        output, early = self.encoder.trace(x, mask)
+        output, early = self.encoder.trace(x, mask)  # type: ignore[operator]
         with torch.enable_grad():
             return self.projection(output.pooled), early
 

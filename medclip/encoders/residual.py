@@ -131,15 +131,15 @@ class ResidualEncoder(nn.Module):
         if features.dim() == 4:
             # The stages of an image take about two thirds of the time on a processor that they take otherwise.
             features = features.contiguous(memory_format=torch.channels_last)
-        return self._through(self.stages[: self._n_traced], features)
+        return self._through(list(self.stages)[: self._n_traced], features)
 
     def _rest(self, early: Tensor, x: Tensor, mask: Tensor | None) -> EncoderOutput:
-        features = self._through(self.stages[self._n_traced :], early)
+        features = self._through(list(self.stages)[self._n_traced :], early)
         tokens = self.to_embedding(features).flatten(2).transpose(1, 2)
         grid, real = token_grid(x.shape[2:], self.per_token), token_mask(mask, self.per_token)
         return EncoderOutput(self.dropout(self.pool(tokens, real, grid)), tokens, real, grid)
 
-    def _through(self, blocks: nn.Sequential, features: Tensor) -> Tensor:
+    def _through(self, blocks: Sequence[nn.Module], features: Tensor) -> Tensor:
         for block in blocks:
             features = run(block, features, recompute=self.gradient_checkpointing)
         return features
