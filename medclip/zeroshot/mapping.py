@@ -2,23 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from medclip.core.errors import ConfigError
-from medclip.core.input_spec import PreparedInput
+from medclip.core.finding_map import FindingMap
+from medclip.core.input_spec import InputSpec, PreparedInput, RestorableSpec
+from medclip.core.label_set import LabelSet
+from medclip.core.sample import Sample
 from medclip.encoders.model import ContrastiveModel, Tower
 from medclip.encoders.output import EncoderOutput
 from medclip.zeroshot.classifier import ZeroShotClassifier
 from medclip.zeroshot.ensemble import Classifier
 
-__all__ = ["scores_of_places"]
+__all__ = ["finding_maps", "scores_of_places"]
 
 # Gradients differ from one place to the next more than findings do.
 _SMOOTHING_PLACES = 0.75
+
+
+def finding_maps(
+    network: ContrastiveModel,
+    spec: InputSpec,
+    sample: Sample,
+    labels: LabelSet,
+    findings: Sequence[str],
+    classifier: Classifier,
+) -> tuple[FindingMap, ...]:
+    """Draw maps of findings on the pixels or voxels of a sample.
+
+    Args:
+        network: As in ``scores_of_places``.
+        spec: What the network expects.
+        sample: An image or a volume.
+        labels: For the names of findings.
+        findings: Codes of the label set.
+        classifier: For the whole label set.
+
+    Raises:
+        SignalError: The sample cannot be prepared.
+        ConfigError: As in ``scores_of_places``, or the sample has no places to show.
+    """
+    if not isinstance(spec, RestorableSpec):
+        raise ConfigError("this kind of recording has no places to show on a map", received=sample.modality)
+    scores, grids = scores_of_places(network, spec.prepare(sample), sample.modality, classifier)
+    names = {finding.code: finding.name for finding in labels.findings}
+    columns = {code: classifier.codes.index(code) for code in findings}
+    return tuple(
+        FindingMap(code, names[code], spec.restore(grids[column], sample), float(scores[column]))
+        for code, column in columns.items()
+    )
 
 
 def scores_of_places(

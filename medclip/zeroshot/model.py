@@ -11,9 +11,9 @@ import torch
 from torch.nn import functional
 
 from medclip.bundle.load import Bundle, load_bundle
-from medclip.core.errors import ConfigError, InputError, LabelError, PromptError
+from medclip.core.errors import InputError, LabelError, PromptError
 from medclip.core.finding_map import FindingMap
-from medclip.core.input_spec import InputSpec, PreparedBatch, RestorableSpec, records_at_once
+from medclip.core.input_spec import InputSpec, PreparedBatch, records_at_once
 from medclip.core.label_set import LabelSet
 from medclip.core.named_files import find_label_set_file, label_set_names
 from medclip.core.sample import Sample
@@ -21,9 +21,10 @@ from medclip.prompts.prompt_set import PromptSet
 from medclip.zeroshot.answer import answer
 from medclip.zeroshot.calibrated import CalibratedClassifier
 from medclip.zeroshot.calibration import Calibration
+from medclip.zeroshot.device import usable_device
 from medclip.zeroshot.ensemble import Classifier, build_classifier, default_ensemble
 from medclip.zeroshot.findings import Findings
-from medclip.zeroshot.mapping import scores_of_places
+from medclip.zeroshot.mapping import finding_maps
 from medclip.zeroshot.windows import Pooling, WindowReview, batches, choose_windows
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Model:
 
     def __init__(self, bundle: Bundle, *, device: str | torch.device = "cpu") -> None:
         self.bundle = bundle
-        self.device = _usable(device)
+        self.device = usable_device(device)
         self._classifiers: dict[tuple[tuple[str, ...], str, str], Classifier] = {}
         self._network = bundle.model.to(self.device)
 
@@ -259,8 +260,8 @@ class Model:
     ) -> tuple[FindingMap, ...]:
         """Show where in an image the model sees findings.
 
-        Each of the encoder's tokens is brought into the shared space and adds its part to the score; the parts are laid
-        back onto the image's own pixels or voxels.
+        What each place gives to what tells a finding from the others of the label set, laid back onto the image's own
+        pixels or voxels.
 
         Args:
             sample: An image or a volume of a modality that the model knows.
@@ -284,16 +285,7 @@ class Model:
             )
         findings = labels.matching(findings)
         classifier = self.classifier(labels, prompts, ensemble=ensemble)
-        spec = self._spec(sample.modality)
-        if not isinstance(spec, RestorableSpec):
-            raise ConfigError("this kind of recording has no places to show on a map", received=sample.modality)
-        scores, grids = scores_of_places(self._network, spec.prepare(sample), sample.modality, classifier)
-        names = {finding.code: finding.name for finding in labels.findings}
-        columns = {code: classifier.codes.index(code) for code in findings}
-        return tuple(
-            FindingMap(code, names[code], spec.restore(grids[column], sample), float(scores[column]))
-            for code, column in columns.items()
-        )
+        return finding_maps(self._network, self._spec(sample.modality), sample, labels, findings, classifier)
 
     def embed(self, samples: Sequence[Sample], *, batch_size: int | None = None) -> Tensor:
         """Return normalised embeddings ``(n_samples, D)`` of recordings of one modality."""
@@ -373,21 +365,3 @@ def load(folder: str | Path, *, device: str = "cpu") -> Model:
         ConfigError: There is no such device.
     """
     return Model(load_bundle(folder), device=device)
-
-
-def _usable(device: str | torch.device) -> torch.device:
-    kinds = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    try:
-        wanted = torch.device(device)
-        if kinds.get(wanted.type, False):
-            torch.empty(0, device=wanted)
-            return wanted
-    except RuntimeError as error:
-        raise _unusable(device, kinds) from error
-    raise _unusable(device, kinds)
-
-
-def _unusable(device: str | torch.device, kinds: Mapping[str, bool]) -> ConfigError:
-    return ConfigError(
-        "this machine has no such device", received=device, allowed=[kind for kind, is_here in kinds.items() if is_here]
-    )
