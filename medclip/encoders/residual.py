@@ -230,6 +230,24 @@ class _Bottleneck(nn.Module):
 
 
 def _shortcut(n_axes: int, n_in: int, n_out: int, stride: int) -> nn.Module:
+    """Project onto ``n_out`` channels, of every ``stride``-th place.
+
+    Places are picked before the convolution, not by its stride, which is the same and safe: in channels-last order
+    oneDNN's gradient of a 1-wide strided convolution of few channels writes past its buffers (uxlfoundation/oneDNN
+    issue 6035) and training dies, or not, of damaged memory.
+    """
     if n_in == n_out and stride == 1:
         return nn.Identity()
-    return nn.Sequential(_CONV[n_axes](n_in, n_out, 1, stride=stride, bias=False), _NORM[n_axes](n_out))
+    projection = [_CONV[n_axes](n_in, n_out, 1, bias=False), _NORM[n_axes](n_out)]
+    return nn.Sequential(*([_EveryPlace(n_axes, stride)] if stride > 1 else []), *projection)
+
+
+class _EveryPlace(nn.Module):
+    """Every ``stride``-th place along each axis, the first among them."""
+
+    def __init__(self, n_axes: int, stride: int) -> None:
+        super().__init__()
+        self.picked = (..., *[slice(None, None, stride)] * n_axes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[self.picked]

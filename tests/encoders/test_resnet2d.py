@@ -22,8 +22,8 @@ def moved(reference: ResNetModel, ours: ResNet2d) -> None:
             convolution.load_state_dict(layer.convolution.state_dict())
             norm.load_state_dict(layer.normalization.state_dict())
         if isinstance(own.shortcut, torch.nn.Sequential):
-            own.shortcut[0].load_state_dict(theirs.shortcut.convolution.state_dict())
-            own.shortcut[1].load_state_dict(theirs.shortcut.normalization.state_dict())
+            own.shortcut[-2].load_state_dict(theirs.shortcut.convolution.state_dict())
+            own.shortcut[-1].load_state_dict(theirs.shortcut.normalization.state_dict())
 
 
 @pytest.mark.parametrize(("depth", "layer", "wide"), [(18, "basic", 1), (50, "bottleneck", 4)])
@@ -142,3 +142,11 @@ def test_positions_of_the_attention_pooling_are_interpolated() -> None:
 def test_bad_settings_are_one_line(change: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match="received"):
         ResNet2d(**({"width": 4} | change))
+
+
+@pytest.mark.parametrize("depth", [18, 50])
+def test_no_one_wide_convolution_has_a_stride(depth: int) -> None:
+    """Its gradient writes past its buffers in channels-last order (uxlfoundation/oneDNN issue 6035)."""
+    strided = [part for part in ResNet2d(depth=depth).stages.modules() if getattr(part, "stride", 1) == (2, 2)]
+    assert strided
+    assert all(part.kernel_size == (3, 3) for part in strided)
