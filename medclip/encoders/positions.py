@@ -9,9 +9,38 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["InterpolatedPositions", "rotate"]
+__all__ = ["Coordinates", "InterpolatedPositions", "rotate"]
 
 _MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
+
+
+class Coordinates(nn.Module):
+    """Further channels that tell where in the field each place lies (CoordConv, arXiv 1807.03247).
+
+    Sine and cosine of a quarter, a half and a whole turn across each axis: smooth, without anything to learn, and the
+    same wherever there are more or fewer places.
+
+    Args:
+        n_axes: Axes of the features.
+    """
+
+    _TURNS = (0.25, 0.5, 1.0)
+
+    def __init__(self, n_axes: int) -> None:
+        super().__init__()
+        self.n_channels = 2 * len(self._TURNS) * n_axes
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Append to ``(B, C, *grid)``; the result has ``n_channels`` more."""
+        grid = features.shape[2:]
+        channels = [features]
+        for axis, n_places in enumerate(grid):
+            middle = (torch.arange(n_places, device=features.device) + 0.5) / n_places - 0.5
+            for turns in self._TURNS:
+                angle = (2 * math.pi * turns * middle).to(features.dtype)
+                shape = [-1 if other == axis else 1 for other in range(len(grid))]
+                channels += [wave.view(shape).expand(len(features), 1, *grid) for wave in (angle.sin(), angle.cos())]
+        return torch.cat(channels, dim=1)
 
 
 class InterpolatedPositions(nn.Module):

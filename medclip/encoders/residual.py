@@ -13,6 +13,7 @@ from medclip.core.errors import ConfigError
 from medclip.encoders.checkpointing import run
 from medclip.encoders.output import EncoderOutput, fill_up, token_grid, token_mask, without_padding
 from medclip.encoders.pooling import Pooling, Positions, build_pool
+from medclip.encoders.positions import Coordinates
 
 __all__ = ["Depth", "ResidualEncoder", "Stem"]
 
@@ -51,6 +52,8 @@ class ResidualEncoder(nn.Module):
         dropout: Probability of dropping a channel of the pooled vector.
         gradient_checkpointing: Compute activations of a block twice instead of keeping them.
         traced_stage: Stage, 1 to 4, to whose features maps are traced back; None for maps of the tokens.
+        placed_stage: Stage, 1 to 4, that is told where in the field each place lies; None for a network that knows
+            only what it sees around.
 
     Raises:
         ConfigError: A setting is out of range.
@@ -75,12 +78,14 @@ class ResidualEncoder(nn.Module):
         dropout: float,
         gradient_checkpointing: bool,
         traced_stage: int | None = None,
+        placed_stage: int | None = None,
     ) -> None:
         super().__init__()
         kernels = (kernel_size,) * 4 if isinstance(kernel_size, int) else tuple(kernel_size)
         _check(n_axes, depth, kernels, stem, stem_stride, stage_strides)
-        if traced_stage not in (None, 1, 2, 3, 4):
-            raise ConfigError("no such stage of a residual network", received=traced_stage, allowed="1 to 4, or none")
+        for stage in (traced_stage, placed_stage):
+            if stage not in (None, 1, 2, 3, 4):
+                raise ConfigError("no such stage of a residual network", received=stage, allowed="1 to 4, or none")
         self.embedding_dim = embedding_dim
         self.gradient_checkpointing = gradient_checkpointing
         more = math.prod(stage_strides) * (2 if stem == "max_pool" else 1)
@@ -91,12 +96,17 @@ class ResidualEncoder(nn.Module):
         stages: list[nn.Module] = []
         n_in, self._n_traced = width, 0
         for stage, n_blocks in enumerate(_BLOCKS[depth]):
+            stride = stage_strides[stage]
+            if stem == "patch" and stride == 2:
+                stages.append(_MEAN_POOL[n_axes](2, ceil_mode=True))
+                stride = 1
+            if stage + 1 == placed_stage:
+                coordinates = Coordinates(n_axes)
+                stages.append(coordinates)
+                n_in += coordinates.n_channels
             for index in range(n_blocks):
-                stride = stage_strides[stage] if index == 0 else 1
-                if stem == "patch" and stride == 2:
-                    stages.append(_MEAN_POOL[n_axes](2, ceil_mode=True))
-                    stride = 1
-                stages.append(block(n_axes, n_in, width * 2**stage, stride=stride, kernel_size=kernels[stage]))
+                step = stride if index == 0 else 1
+                stages.append(block(n_axes, n_in, width * 2**stage, stride=step, kernel_size=kernels[stage]))
                 n_in = width * 2**stage * block.expansion
             if stage + 1 == traced_stage:
                 self._n_traced = len(stages)
@@ -247,7 +257,7 @@ class _EveryPlace(nn.Module):
 
     def __init__(self, n_axes: int, stride: int) -> None:
         super().__init__()
-        self.picked = (..., *[slice(None, None, stride)] * n_axes)
+        self.picked = (slice(None), slice(None), *[slice(None, None, stride)] * n_axes)
 
     def forward(self, x: Tensor) -> Tensor:
         return x[self.picked]

@@ -45,6 +45,8 @@ class ResNet2d(Configurable, ResidualEncoder):
         traced_stage: Stage, 1 to 4, to whose features maps are traced back by gradient times feature (HiResCAM, arXiv
             2011.08891); None for maps of the tokens themselves. A token of a late stage has seen its neighbours, and
             may learn to answer for a finding beside it.
+        placed_stage: Stage, 1 to 4, that is told where in the field each place lies (CoordConv, arXiv 1807.03247): with
+            it, tokens that see little around themselves still know in which part of the body they are.
 
     Raises:
         ConfigError: A setting is out of range.
@@ -67,6 +69,7 @@ class ResNet2d(Configurable, ResidualEncoder):
         dropout: float = 0.0,
         gradient_checkpointing: bool = False,
         traced_stage: Literal[1, 2, 3, 4] | None = None,
+        placed_stage: Literal[1, 2, 3, 4] | None = None,
     ) -> None:
         super().__init__(
             2,
@@ -85,4 +88,5 @@ class ResNet2d(Configurable, ResidualEncoder):
             dropout=dropout,
             gradient_checkpointing=gradient_checkpointing,
             traced_stage=traced_stage,
+            placed_stage=placed_stage,
         )

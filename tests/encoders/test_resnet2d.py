@@ -120,6 +120,16 @@ def test_small_kernels_in_late_stages_keep_tokens_local() -> None:
         assert torch.allclose(network(x).tokens[:, -1], network(other).tokens[:, -1], atol=1e-6) == is_local
 
 
+@pytest.mark.parametrize("placed", [None, 1, 4])
+def test_a_placed_stage_knows_where_it_is(placed: int | None) -> None:
+    torch.manual_seed(0)
+    network = ResNet2d(
+        depth=10, width=4, embedding_dim=16, kernel_size=1, stem="patch", stem_stride=4, placed_stage=placed
+    ).eval()
+    tokens = network(torch.ones(1, 1, 128, 128)).tokens[0]
+    assert torch.allclose(tokens, tokens[:1], atol=1e-5) == (placed is None)
+
+
 def test_positions_of_the_attention_pooling_are_interpolated() -> None:
     network = ResNet2d(depth=10, width=4, embedding_dim=16, pooling="attention", n_heads=2, n_positions=(2, 3))
     assert network(torch.randn(2, 1, 128, 64)).grid == (4, 2)
@@ -137,6 +147,7 @@ def test_positions_of_the_attention_pooling_are_interpolated() -> None:
         {"stage_strides": (1, 2, 2, 4)},
         {"stage_strides": (1, 2, 2)},
         {"traced_stage": 5},
+        {"placed_stage": 0},
     ],
 )
 def test_bad_settings_are_one_line(change: dict[str, object]) -> None:
