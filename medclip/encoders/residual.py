@@ -25,6 +25,7 @@ _CONV: dict[int, type[nn.Module]] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 _NORM: dict[int, type[nn.Module]] = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 _MAX_POOL: dict[int, type[nn.Module]] = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
 _MEAN_POOL: dict[int, type[nn.Module]] = {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: nn.AvgPool3d}
+_CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
 class ResidualEncoder(nn.Module):
@@ -138,9 +139,9 @@ class ResidualEncoder(nn.Module):
 
     def _early(self, x: Tensor) -> Tensor:
         features = run(self.stem, fill_up(x, self.fill_to), recompute=self.gradient_checkpointing)
-        if features.dim() == 4:
-            # The stages of an image take about two thirds of the time on a processor that they take otherwise.
-            features = features.contiguous(memory_format=torch.channels_last)
+        if features.dim() in _CHANNELS_LAST:
+            # The stages of a narrow network take about two thirds of the time on a processor that they take otherwise.
+            features = features.contiguous(memory_format=_CHANNELS_LAST[features.dim()])
         return self._through(list(self.stages)[: self._n_traced], features)
 
     def _rest(self, early: Tensor, x: Tensor, mask: Tensor | None) -> EncoderOutput:
@@ -199,12 +200,12 @@ class _BasicBlock(nn.Module):
 
     def __init__(self, n_axes: int, n_in: int, n_out: int, *, stride: int, kernel_size: int) -> None:
         super().__init__()
-        convolution, norm, padding = _CONV[n_axes], _NORM[n_axes], kernel_size // 2
+        norm = _NORM[n_axes]
         self.body = nn.Sequential(
-            convolution(n_in, n_out, kernel_size, stride=stride, padding=padding, bias=False),
+            *_convolution(n_axes, n_in, n_out, kernel_size, stride),
             norm(n_out),
             nn.ReLU(),
-            convolution(n_out, n_out, kernel_size, padding=padding, bias=False),
+            *_convolution(n_axes, n_out, n_out, kernel_size),
             norm(n_out),
         )
         self.shortcut = _shortcut(n_axes, n_in, n_out, stride)
@@ -220,15 +221,15 @@ class _Bottleneck(nn.Module):
 
     def __init__(self, n_axes: int, n_in: int, n_out: int, *, stride: int, kernel_size: int) -> None:
         super().__init__()
-        convolution, norm, n_wide = _CONV[n_axes], _NORM[n_axes], n_out * self.expansion
+        norm, n_wide = _NORM[n_axes], n_out * self.expansion
         self.body = nn.Sequential(
-            convolution(n_in, n_out, 1, bias=False),
+            *_convolution(n_axes, n_in, n_out, 1),
             norm(n_out),
             nn.ReLU(),
-            convolution(n_out, n_out, kernel_size, stride=stride, padding=kernel_size // 2, bias=False),
+            *_convolution(n_axes, n_out, n_out, kernel_size, stride),
             norm(n_out),
             nn.ReLU(),
-            convolution(n_out, n_wide, 1, bias=False),
+            *_convolution(n_axes, n_out, n_wide, 1),
             norm(n_wide),
         )
         self.shortcut = _shortcut(n_axes, n_in, n_wide, stride)
@@ -240,16 +241,25 @@ class _Bottleneck(nn.Module):
 
 
 def _shortcut(n_axes: int, n_in: int, n_out: int, stride: int) -> nn.Module:
-    """Project onto ``n_out`` channels, of every ``stride``-th place.
-
-    Places are picked before the convolution, not by its stride, which is the same and safe: in channels-last order
-    oneDNN's gradient of a 1-wide strided convolution of few channels writes past its buffers (uxlfoundation/oneDNN
-    issue 6035) and training dies, or not, of damaged memory.
-    """
     if n_in == n_out and stride == 1:
         return nn.Identity()
-    projection = [_CONV[n_axes](n_in, n_out, 1, bias=False), _NORM[n_axes](n_out)]
-    return nn.Sequential(*([_EveryPlace(n_axes, stride)] if stride > 1 else []), *projection)
+    return nn.Sequential(*_convolution(n_axes, n_in, n_out, 1, stride), _NORM[n_axes](n_out))
+
+
+def _convolution(n_axes: int, n_in: int, n_out: int, kernel_size: int, stride: int = 1) -> list[nn.Module]:
+    """Return a convolution that keeps the grid, or keeps every ``stride``-th place of it.
+
+    A 1-wide one gets its places picked before it, not by its stride, which is the same and safe: in channels-last order
+    oneDNN's gradient of a 1-wide strided convolution of few channels writes past its buffers (uxlfoundation/oneDNN
+    issue 6035), and training dies of it, or goes on with damaged memory.
+    """
+    picked: list[nn.Module] = []
+    if kernel_size == 1 and stride > 1:
+        picked, stride = [_EveryPlace(n_axes, stride)], 1
+    return [
+        *picked,
+        _CONV[n_axes](n_in, n_out, kernel_size, stride=stride, padding=kernel_size // 2, bias=False),
+    ]
 
 
 class _EveryPlace(nn.Module):

@@ -156,8 +156,11 @@ def test_bad_settings_are_one_line(change: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize("depth", [18, 50])
-def test_no_one_wide_convolution_has_a_stride(depth: int) -> None:
+@pytest.mark.parametrize("kernel_size", [3, [3, 3, 1, 1]])
+def test_no_one_wide_convolution_has_a_stride(depth: int, kernel_size: int | list[int]) -> None:
     """Its gradient writes past its buffers in channels-last order (uxlfoundation/oneDNN issue 6035)."""
-    strided = [part for part in ResNet2d(depth=depth).stages.modules() if getattr(part, "stride", 1) == (2, 2)]
+    network = ResNet2d(depth=depth, kernel_size=kernel_size)
+    strided = [part for part in network.stages.modules() if getattr(part, "stride", 1) == (2, 2)]
     assert strided
     assert all(part.kernel_size == (3, 3) for part in strided)
+    assert network(torch.randn(1, 1, 64, 64)).grid == (2, 2)
