@@ -17,6 +17,7 @@ from medclip.encoders.huggingface import load_text_folder
 from medclip.encoders.model import ContrastiveModel, TextTower, Tower
 from medclip.encoders.text import TextEncoder
 from medclip.modalities.report.pipeline import ReportPipeline
+from medclip.training.usual import Usual
 
 __all__ = ["Bundle", "load_bundle"]
 
@@ -68,9 +69,10 @@ class Bundle:
             settings["glossary_dir"] = str(self.folder / "glossary")
         return ReportPipeline(**settings)
 
-    def centre(self, modality: str) -> Tensor | None:
-        """Mean normalised embedding ``(D,)`` of training recordings; None if the bundle was saved without."""
-        return self._weights.get(f"centres.{modality}")
+    def usual(self, modality: str) -> Usual | None:
+        """What training recordings give on average; None if the bundle was saved without."""
+        embedding = self._weights.get(f"usual.{modality}.embedding")
+        return None if embedding is None else Usual(embedding, self._weights.get(f"usual.{modality}.places"))
 
     @cached_property
     def model(self) -> ContrastiveModel:

@@ -20,6 +20,7 @@ from medclip.core.input_spec import InputSpec
 from medclip.encoders.configurable import Configurable, describe
 from medclip.encoders.model import ContrastiveModel, TextTower, Tower
 from medclip.modalities.report.pipeline import ReportPipeline, glossary_folder
+from medclip.training.usual import Usual
 from medclip.version import __version__
 
 if TYPE_CHECKING:
@@ -56,8 +57,8 @@ class BundleContent:
         scale: Learned scale of similarities.
         prompt_sets: By name.
         training: Where the model comes from: data set and version, folds, recipe, losses, in plain types.
-        centres: Per modality ``(D,)``, the mean normalised embedding of training recordings; scores can be told
-            relative to it without any label.
+        usual: Per modality, what training recordings give on average; scores and maps can be told relative to it
+            without any label.
         ensemble: How zero-shot scores join the prompts of a finding unless something else is asked for; None leaves it
             to the modality.
     """
@@ -68,7 +69,7 @@ class BundleContent:
     scale: float
     prompt_sets: Mapping[str, EmbeddedPrompts] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
-    centres: Mapping[str, Tensor] = field(default_factory=dict)
+    usual: Mapping[str, Usual] = field(default_factory=dict)
     ensemble: str | None = None
 
 
@@ -99,7 +100,10 @@ def save_bundle(content: BundleContent, folder: str | Path, *, overwrite: bool =
         for name, tower in content.model.towers.items():
             weights |= _tower_weights(name, tower, work)
         weights |= _prefixed("text.projection", text.projection)
-        weights |= {f"centres.{name}": centre.contiguous() for name, centre in content.centres.items()}
+        for name, usual in content.usual.items():
+            weights[f"usual.{name}.embedding"] = usual.embedding.contiguous()
+            if usual.places is not None:
+                weights[f"usual.{name}.places"] = usual.places.contiguous()
         save_file(weights, work / "model.safetensors")
         _save_text_encoder(text, work)
         if content.prompt_sets:

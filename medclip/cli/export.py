@@ -13,18 +13,19 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from medclip.bundle.save import BundleContent, save_bundle
 from medclip.core.cards import load_card
 from medclip.core.errors import ConfigError, DatasetError
+from medclip.core.input_spec import RestorableSpec
 from medclip.core.modality import find_dataset, find_modality
 from medclip.data.datamodule import PairDataModule
-from medclip.encoders.model import ContrastiveModel
 from medclip.objectives.temperature import Scale
 from medclip.prompts.prompt_set import PromptSet
 from medclip.training.module import ContrastiveModule
+from medclip.training.usual import usual_recording
 from medclip.zeroshot.prompts import embed_prompt_set
 
 __all__ = ["export_bundle"]
 
 _DEFAULT_SCALE = 1.0 / 0.07
-_RECORDS_FOR_CENTRE = 1024
+_RECORDS_FOR_USUAL = 1024
 
 
 def export_bundle(
@@ -63,28 +64,20 @@ def export_bundle(
         name: embed_prompt_set(model.text, data.reports, PromptSet.read(path))
         for name, path in find_modality(modality).prompt_set_files().items()
     }
+    usual = usual_recording(
+        model, modality, data.glance(_RECORDS_FOR_USUAL), has_places=isinstance(data.spec, RestorableSpec)
+    )
     content = BundleContent(
         model=model,
         input_specs={modality: data.spec},
         reports=data.reports,
         scale=_scale(module),
         prompt_sets=prompt_sets,
-        centres={modality: _centre(model, data)},
+        usual={modality: usual},
         ensemble=ensemble,
         training=_provenance(module, data, trainer, "lowest validation loss" if best else "last step", recipe),
     )
     return save_bundle(content, folder)
-
-
-@torch.inference_mode()
-def _centre(model: ContrastiveModel, data: PairDataModule) -> torch.Tensor:
-    """Mean normalised embedding of training recordings, as they are, without augmentation."""
-    modality = data.spec.modality
-    rows = [
-        torch.nn.functional.normalize(model.encode(modality, batch.inputs[modality], batch.masks[modality])[0], dim=-1)
-        for batch in data.glance(_RECORDS_FOR_CENTRE)
-    ]
-    return torch.cat(rows).mean(dim=0)
 
 
 def _best_checkpoint(trainer: Trainer) -> str | None:

@@ -15,10 +15,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from medclip.core.errors import ConfigError
-from medclip.encoders.output import masked_mean
+from medclip.encoders.output import EncoderOutput, masked_mean
 from medclip.encoders.positions import InterpolatedPositions, rotate
 
-__all__ = ["AttentionPool", "LogSumExpPool", "MeanMaxPool", "MeanPool", "Pooling", "Positions", "build_pool"]
+__all__ = [
+    "AttentionPool",
+    "LogSumExpPool",
+    "MeanMaxPool",
+    "MeanPool",
+    "Pooling",
+    "PoolsTokens",
+    "Positions",
+    "build_pool",
+]
 
 Pooling = Literal["attention", "log_sum_exp", "mean", "mean_max"]
 Positions = Literal["interpolated", "relative", "none"]
@@ -209,6 +218,21 @@ def _n_real(tokens: Tensor, mask: Tensor | None) -> Tensor:
     if mask is None:
         return torch.full((1, 1, 1), tokens.shape[1], device=tokens.device)
     return mask.sum(dim=1)[:, None, None]
+
+
+class PoolsTokens:
+    """What an encoder says of its tokens once its ``pool`` has made one vector of them."""
+
+    pool: nn.Module
+
+    def local_tokens(self, output: EncoderOutput) -> Tensor | None:
+        """Tokens in the space of the pooled vector, ``(B, T, D)``."""
+        return None if output.tokens is None else self.pool.local(output.tokens, output.grid)  # type: ignore[operator]
+
+    def shares(self, output: EncoderOutput) -> Tensor | None:
+        """What each token gave to the pooled vector, ``(B, T, D)``: the average over the real ones is that vector."""
+        tokens, mask, grid = output.tokens, output.mask, output.grid
+        return None if tokens is None else self.pool.shares(tokens, mask, grid)  # type: ignore[operator]
 
 
 def build_pool(

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from medclip.core.errors import ConfigError
 from medclip.encoders.checkpointing import run
 from medclip.encoders.output import EncoderOutput, fill_up, token_grid, token_mask, without_padding
-from medclip.encoders.pooling import Pooling, Positions, build_pool
+from medclip.encoders.pooling import Pooling, PoolsTokens, Positions, build_pool
 from medclip.encoders.positions import Coordinates
 
 __all__ = ["Depth", "ResidualEncoder", "Stem"]
@@ -28,7 +28,7 @@ _MEAN_POOL: dict[int, type[nn.Module]] = {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: n
 _CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
-class ResidualEncoder(nn.Module):
+class ResidualEncoder(PoolsTokens, nn.Module):
     """Stem, four stages of residual blocks, a 1-wide convolution to the embedding, and a pooling.
 
     Args:
@@ -154,15 +154,6 @@ class ResidualEncoder(nn.Module):
         for block in blocks:
             features = run(block, features, recompute=self.gradient_checkpointing)
         return features
-
-    def local_tokens(self, output: EncoderOutput) -> Tensor | None:
-        """Tokens in the space of the pooled vector, ``(B, T, D)``."""
-        return None if output.tokens is None else self.pool.local(output.tokens, output.grid)  # type: ignore[operator]
-
-    def shares(self, output: EncoderOutput) -> Tensor | None:
-        """What each token gave to the pooled vector, ``(B, T, D)``: the average over the real ones is that vector."""
-        tokens, mask, grid = output.tokens, output.mask, output.grid
-        return None if tokens is None else self.pool.shares(tokens, mask, grid)  # type: ignore[operator]
 
 
 def _check(

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from medclip.core.errors import ConfigError
 from medclip.encoders.configurable import Configurable
 from medclip.encoders.output import EncoderOutput, fill_up, token_grid, token_mask, without_padding
-from medclip.encoders.pooling import Pooling, build_pool
+from medclip.encoders.pooling import Pooling, PoolsTokens, build_pool
 
 __all__ = ["SwinUnetr"]
 
@@ -20,7 +20,7 @@ __all__ = ["SwinUnetr"]
 _PREFIXES = ("module.", "swinViT.", "swin_vit.", "encoder.")
 
 
-class SwinUnetr(Configurable, nn.Module):
+class SwinUnetr(Configurable, PoolsTokens, nn.Module):
     """Swin transformer over a volume as in SwinUNETR (arXiv 2201.01266), through MONAI.
 
     Attention within windows of 7 x 7 x 7 tokens, shifted every other layer, and four times a merging of 2 x 2 x 2
@@ -90,15 +90,6 @@ class SwinUnetr(Configurable, nn.Module):
         tokens = self.to_embedding(features.flatten(2).transpose(1, 2))
         real = token_mask(mask, self.per_token)
         return EncoderOutput(self.pool(tokens, real, grid), tokens, real, grid)
-
-    def local_tokens(self, output: EncoderOutput) -> Tensor | None:
-        """Tokens in the space of the pooled vector, ``(B, T, D)``."""
-        return None if output.tokens is None else self.pool.local(output.tokens, output.grid)  # type: ignore[operator]
-
-    def shares(self, output: EncoderOutput) -> Tensor | None:
-        """What each token gave to the pooled vector, ``(B, T, D)``: the average over the real ones is that vector."""
-        tokens, mask, grid = output.tokens, output.mask, output.grid
-        return None if tokens is None else self.pool.shares(tokens, mask, grid)  # type: ignore[operator]
 
     def _features(self, x: Tensor) -> Tensor:
         features: Tensor = self.swin.pos_drop(self.swin.patch_embed(x))  # type: ignore[operator]

@@ -12,7 +12,7 @@ from torch.nn import functional
 from medclip.core.errors import ConfigError
 from medclip.encoders.checkpointing import run
 from medclip.encoders.output import EncoderOutput, fill_up, token_grid, token_mask, without_padding
-from medclip.encoders.pooling import build_pool
+from medclip.encoders.pooling import PoolsTokens, build_pool
 from medclip.encoders.positions import InterpolatedPositions, rotate
 
 __all__ = ["Block", "PatchTransformer", "Size", "size_of"]
@@ -35,7 +35,7 @@ def size_of(size: str) -> tuple[int, int, int]:
     return _SIZES[size]
 
 
-class PatchTransformer(nn.Module):
+class PatchTransformer(PoolsTokens, nn.Module):
     """Patches, positions, transformer blocks, a norm and a pooling.
 
     Args:
@@ -100,15 +100,6 @@ class PatchTransformer(nn.Module):
             tokens = run(block, tokens, real, recompute=self.gradient_checkpointing)
         tokens = self.norm(tokens)
         return EncoderOutput(self.pool(tokens, real, grid), tokens, real, grid)
-
-    def local_tokens(self, output: EncoderOutput) -> Tensor | None:
-        """Tokens in the space of the pooled vector, ``(B, T, D)``."""
-        return None if output.tokens is None else self.pool.local(output.tokens, output.grid)  # type: ignore[operator]
-
-    def shares(self, output: EncoderOutput) -> Tensor | None:
-        """What each token gave to the pooled vector, ``(B, T, D)``: the average over the real ones is that vector."""
-        tokens, mask, grid = output.tokens, output.mask, output.grid
-        return None if tokens is None else self.pool.shares(tokens, mask, grid)  # type: ignore[operator]
 
 
 class Block(nn.Module):

@@ -11,14 +11,14 @@ from medclip.core.errors import ConfigError
 from medclip.encoders.checkpointing import run
 from medclip.encoders.configurable import Configurable
 from medclip.encoders.output import EncoderOutput, fill_up, token_grid, token_mask, without_padding
-from medclip.encoders.pooling import build_pool
+from medclip.encoders.pooling import PoolsTokens, build_pool
 from medclip.encoders.positions import InterpolatedPositions
 from medclip.encoders.transformer import Block
 
 __all__ = ["ViT3d"]
 
 
-class ViT3d(Configurable, nn.Module):
+class ViT3d(Configurable, PoolsTokens, nn.Module):
     """Transformer over blocks of voxels: first within a layer of the volume, then along it.
 
     The blocks attend to each other within one layer (axial anatomy: left and right, front and back), then along the
@@ -101,15 +101,6 @@ class ViT3d(Configurable, nn.Module):
         tokens = self._within(self.axial_blocks, tokens, None if layered is None else layered.transpose(1, 2))
         tokens = self.norm(tokens.transpose(1, 2).flatten(1, 2))
         return EncoderOutput(self.pool(tokens, real, grid), tokens, real, grid)
-
-    def local_tokens(self, output: EncoderOutput) -> Tensor | None:
-        """Tokens in the space of the pooled vector, ``(B, T, D)``."""
-        return None if output.tokens is None else self.pool.local(output.tokens, output.grid)  # type: ignore[operator]
-
-    def shares(self, output: EncoderOutput) -> Tensor | None:
-        """What each token gave to the pooled vector, ``(B, T, D)``: the average over the real ones is that vector."""
-        tokens, mask, grid = output.tokens, output.mask, output.grid
-        return None if tokens is None else self.pool.shares(tokens, mask, grid)  # type: ignore[operator]
 
     def _within(self, blocks: nn.ModuleList, tokens: Tensor, mask: Tensor | None) -> Tensor:
         """Attend within each group of ``(B, groups, members, D)``."""

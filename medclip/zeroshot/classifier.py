@@ -83,7 +83,7 @@ class ZeroShotClassifier:
         apart = functional.normalize(torch.linalg.solve(alike, directions), dim=-1)
         return replace(self, positive=apart, negative=torch.zeros_like(apart))
 
-    def parts(self, shares: Tensor, whole: Tensor) -> Tensor:
+    def parts(self, shares: Tensor, whole: Tensor, usual: Tensor | None = None) -> Tensor:
         """Return ``(T, C)`` what each place adds to the log-odds of a recording; their average is the log-odds.
 
         Shares are divided by the length of the whole embedding and not by their own: normalised each by itself, empty
@@ -92,9 +92,13 @@ class ZeroShotClassifier:
         Args:
             shares: ``(T, D)`` what each place gave to the embedding: vectors whose average it is.
             whole: ``(D,)`` the embedding of the recording, not normalised.
+            usual: ``(T, D)`` what the places give in the average recording, of which ``centre`` is the average: taken
+                from each place instead of it. Without it, what a place adds in every recording shows in every map.
         """
         scaled = shares.float() / whole.float().norm().clamp_min(1e-12)
-        if self.centre is not None:
+        if usual is not None:
+            scaled = scaled - usual
+        elif self.centre is not None:
             scaled = scaled - self.centre
         parts: Tensor = self.scale * scaled @ (self.positive - self.negative).T
         return parts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -31,6 +31,7 @@ def finding_maps(
     labels: LabelSet,
     findings: Sequence[str],
     classifier: Classifier,
+    usual: Tensor | None = None,
 ) -> tuple[FindingMap, ...]:
     """Draw maps of findings on the pixels or voxels of a sample.
 
@@ -41,6 +42,7 @@ def finding_maps(
         labels: For the names of findings.
         findings: Codes of the label set.
         classifier: For the whole label set.
+        usual: As in ``scores_of_places``.
 
     Raises:
         SignalError: The sample cannot be prepared.
@@ -48,7 +50,7 @@ def finding_maps(
     """
     if not isinstance(spec, RestorableSpec):
         raise ConfigError("this kind of recording has no places to show on a map", received=sample.modality)
-    scores, grids = scores_of_places(network, spec.prepare(sample), sample.modality, classifier)
+    scores, grids = scores_of_places(network, spec.prepare(sample), sample.modality, classifier, usual)
     names = {finding.code: finding.name for finding in labels.findings}
     columns = {code: classifier.codes.index(code) for code in findings}
     return tuple(
@@ -58,7 +60,11 @@ def finding_maps(
 
 
 def scores_of_places(
-    network: ContrastiveModel, prepared: PreparedInput, modality: str, classifier: Classifier
+    network: ContrastiveModel,
+    prepared: PreparedInput,
+    modality: str,
+    classifier: Classifier,
+    usual: Tensor | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Score an image as a whole and place by place.
 
@@ -67,6 +73,8 @@ def scores_of_places(
         prepared: The image as the encoder takes it.
         modality: Which tower.
         classifier: The findings.
+        usual: ``(*grid, D)`` what each place gives in the average training recording, see ``Usual``. Maps then show
+            what is more than usual at its place; traced maps do without.
 
     Returns:
         Scores ``(n_findings,)``, and float32 ``(n_findings, *grid)``, what each place adds to the log-odds that tell a
@@ -85,24 +93,25 @@ def scores_of_places(
     if tower.is_traced:
         embedding, parts = _traced(tower, values, mask, classifier.apart())
     else:
-        embedding, parts = _added(network.encode_places, modality, values, mask, classifier.apart())
+        with torch.inference_mode():
+            output = network.encode_places(modality, values, mask)
+        embedding, parts = _added(output, classifier.apart(), usual)
     return classifier.scores(embedding[None])[0].numpy(), parts.numpy()
 
 
-@torch.inference_mode()
-def _added(
-    encode: Callable[[str, Tensor, Tensor], EncoderOutput],
-    modality: str,
-    values: Tensor,
-    mask: Tensor,
-    classifier: ZeroShotClassifier,
-) -> tuple[Tensor, Tensor]:
+def _added(output: EncoderOutput, classifier: ZeroShotClassifier, usual: Tensor | None) -> tuple[Tensor, Tensor]:
     """Return the embedding, and what each token adds to each finding."""
-    output = encode(modality, values, mask)
     if output.tokens is None or output.grid is None:
         raise ConfigError("the encoder's tokens have no place in the image", action="use another encoder for maps")
+    if usual is not None and usual.shape[:-1] != output.grid:
+        raise ConfigError(
+            "the average recording has other places than this one",
+            received=list(output.grid),
+            allowed=list(usual.shape[:-1]),
+        )
     embedding = output.pooled[0].float().cpu()
-    return embedding, classifier.parts(output.tokens[0].cpu(), embedding).T.reshape(-1, *output.grid)
+    parts = classifier.parts(output.tokens[0].cpu(), embedding, None if usual is None else usual.flatten(0, -2))
+    return embedding, parts.T.reshape(-1, *output.grid)
 
 
 def _traced(tower: Tower, values: Tensor, mask: Tensor, classifier: ZeroShotClassifier) -> tuple[Tensor, Tensor]:

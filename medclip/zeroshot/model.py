@@ -285,7 +285,16 @@ class Model:
             )
         findings = labels.matching(findings)
         classifier = self.classifier(labels, prompts, ensemble=ensemble)
-        return finding_maps(self._network, self._spec(sample.modality), sample, labels, findings, classifier)
+        usual = self.bundle.usual(sample.modality)
+        return finding_maps(
+            self._network,
+            self._spec(sample.modality),
+            sample,
+            labels,
+            findings,
+            classifier,
+            None if usual is None else usual.places,
+        )
 
     def embed(self, samples: Sequence[Sample], *, batch_size: int | None = None) -> Tensor:
         """Return normalised embeddings ``(n_samples, D)`` of recordings of one modality."""
@@ -333,6 +342,7 @@ class Model:
             code: {"positive": entry.positive, "negative": entry.negative} for code, entry in prompt_set.prompts.items()
         }
         embeddings = self._embedded(prompt_set.texts)
+        usual = self.bundle.usual(labels.modality)
         return build_classifier(
             ensemble,
             sides,
@@ -340,7 +350,7 @@ class Model:
             labels,
             scale=self.bundle.scale,
             records=records,
-            centre=self.bundle.centre(labels.modality),
+            centre=None if usual is None else usual.embedding,
         )
 
     def _spec(self, modality: str) -> InputSpec:

@@ -22,6 +22,7 @@ from medclip.encoders.text import SmallBert
 from medclip.evaluation.zeroshot import calibrate_zeroshot, evaluate_zeroshot
 from medclip.modalities.report.pipeline import ReportPipeline
 from medclip.prompts.prompt_set import PromptSet
+from medclip.training.usual import Usual
 from medclip.zeroshot.calibration import Calibration
 from medclip.zeroshot.model import Model, load
 
@@ -42,7 +43,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {LABELS.modality: spec},
         ReportPipeline(translate_to=None, normalise=False),
         10.0,
-        centres={LABELS.modality: torch.full((16,), 0.1)},
+        usual={LABELS.modality: Usual(torch.full((16,), 0.1))},
     )
     return save_bundle(content, tmp_path_factory.mktemp("bundle") / "tiny")
 

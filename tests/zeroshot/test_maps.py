@@ -35,6 +35,16 @@ def test_the_average_of_the_parts_is_the_score_of_an_average(centre: torch.Tenso
     torch.testing.assert_close(parts.mean(dim=0), classifier(centre).logits(whole[None])[0])
 
 
+def test_parts_relative_to_the_average_recording_add_up_as_well() -> None:
+    tokens, usual = torch.randn(2, 9, 6, generator=torch.Generator().manual_seed(1))
+    relative = classifier(usual.mean(dim=0))
+    whole = tokens.mean(dim=0)
+    parts = relative.parts(tokens, whole, usual)
+    torch.testing.assert_close(parts.mean(dim=0), relative.logits(whole[None])[0])
+    # What each place gives in every recording is in no map.
+    assert float(relative.parts(usual, usual.mean(dim=0), usual / usual.mean(dim=0).norm()).abs().max()) < 1e-5
+
+
 def test_findings_are_told_apart_in_maps() -> None:
     """Two findings that share much: a place of one adds nothing to the map of the other."""
     shared, own, other = torch.eye(3)
@@ -101,6 +111,31 @@ def test_maps_lie_on_the_pixels_of_the_sample(smoke_image_bundle) -> None:
         assert np.isfinite(one.values).any()
         assert one.score == pytest.approx(scores[one.code], abs=1e-5)
         assert one.values[one.peak] == np.nanmax(one.values)
+
+
+def test_maps_show_what_is_more_than_usual_at_its_place(smoke_image_bundle) -> None:
+    model = medclip.load(smoke_image_bundle)
+    usual = model.bundle.usual("cxr")
+    torch.testing.assert_close(usual.places.flatten(0, -2).mean(dim=0), usual.embedding, rtol=1e-3, atol=1e-4)
+    spec = model.input_specs["cxr"]
+    data = open_dataset("simulated_cxr", n_patients=24, size=96)
+    prepared = [spec.prepare(data[row]) for row in range(len(data))]
+    found = model.classifier(LabelSet.load(LABELS))
+    network = model.bundle.model
+    plain, relative = (
+        np.stack([scores_of_places(network, one, "cxr", found, places)[1] for one in prepared])
+        for places in (None, usual.places)
+    )
+    # Over recordings that it was trained on, a place says as much for a finding as against it.
+    assert np.abs(relative.mean(axis=0)).mean() < 0.4 * np.abs(plain.mean(axis=0)).mean()
+
+
+def test_an_average_of_other_places_is_refused(smoke_image_bundle) -> None:
+    model = medclip.load(smoke_image_bundle)
+    prepared = model.input_specs["cxr"].prepare(open_dataset("simulated_cxr", n_patients=1, size=96)[0])
+    found = model.classifier(LabelSet.load(LABELS))
+    with pytest.raises(ConfigError, match="other places"):
+        scores_of_places(model.bundle.model, prepared, "cxr", found, torch.zeros(3, 3, 8))
 
 
 def test_what_has_no_map(smoke_image_bundle) -> None:
