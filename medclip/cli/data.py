@@ -133,8 +133,10 @@ def _pack(args: argparse.Namespace) -> None:
     from medclip.cli.options import parse_options
     from medclip.data.access import open_dataset
     from medclip.data.pack import pack
+    from medclip.data.store import STORE_FILE
 
     dataset = open_dataset(args.dataset, args.root, **parse_options(args.option))
+    is_there = (args.out / STORE_FILE).is_file()
     with tqdm(total=len(dataset), desc=f"packing {dataset.name}", unit=" records", disable=None) as bar:
         store = pack(
             dataset,
@@ -148,7 +150,12 @@ def _pack(args: argparse.Namespace) -> None:
         print(f"left out {entry['record_id']}: {entry['reason']}")
     if len(skipped) > 10:
         print(f"... and {len(skipped) - 10} more, all listed in {args.out / 'store.json'}")
-    print(f"packed {len(store)} records into {args.out}" + (f", left out {len(skipped)}" if skipped else ""))
+    done = (
+        f"{args.out} already holds these {len(store)} records"
+        if is_there
+        else f"packed {len(store)} records into {args.out}"
+    )
+    print(done + (f", left out {len(skipped)}" if skipped else ""))
 
 
 def _verify(args: argparse.Namespace) -> None:

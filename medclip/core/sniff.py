@@ -59,9 +59,10 @@ def _no_recording(folder: Path, known: Sequence[Format]) -> FormatError:
         return FormatError(f"{folder} cannot be read ({error.strerror})", action="check its rights")
     suffixes = sorted({path.suffix for path, head in heads if any(form.sniff(path, head) for form in known)})
     shown = ", ".join(suffix or "no ending" for suffix in suffixes)
+    counted = "1 file" if len(files) == 1 else f"{len(files)} files"
     return FormatError(
         f"{folder} is a folder and not one recording",
-        received=f"{len(files)} files" + (f", recordings among them that end in {shown}" if suffixes else ""),
+        received=counted + (f", recordings among them that end in {shown}" if suffixes else ""),
         action=f"name its files, such as {folder}/*{suffixes[-1]}" if suffixes else "name the file of a recording",
     )
 

@@ -83,6 +83,8 @@ def test_pack_and_verify(run, tmp_path) -> None:
     assert code == 0
     dataset = medclip.open_dataset("simulated", n_patients=3, sampling_rate_hz=100)
     assert f"packed {len(dataset)} records" in out
+    code, out, _ = run("data", "pack", "simulated", "--out", store, *options)
+    assert (code, f"already holds these {len(dataset)} records" in out) == (0, True)
     assert run("data", "verify", store)[0] == 0
     again = medclip.open_dataset(str(store))
     assert [info.record_id for info in again.records] == [info.record_id for info in dataset.records]
