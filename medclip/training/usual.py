@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +12,8 @@ from medclip.core.batch import Batch
 from medclip.encoders.model import ContrastiveModel
 
 __all__ = ["Usual", "usual_recording"]
+
+_AT_ONCE = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +45,7 @@ def usual_recording(model: ContrastiveModel, modality: str, batches: Iterable[Ba
     n_recordings = 0
     embedding, places, n_seen = torch.zeros(()), torch.zeros(()), torch.zeros(())
     grid: tuple[int, ...] | None = None
-    for batch in batches:
-        values, mask = batch.inputs[modality], batch.masks[modality]
+    for values, mask in _few(batches, modality):
         whole, output = model.encode(modality, values, mask)
         whole = whole.float()
         has_places = has_places and output.tokens is not None and output.grid is not None
@@ -60,3 +61,9 @@ def usual_recording(model: ContrastiveModel, modality: str, batches: Iterable[Ba
     if not has_places or grid is None:
         return Usual(embedding / n_recordings)
     return Usual(embedding / n_recordings, (places / n_seen[:, None].clamp_min(1.0)).reshape(*grid, -1))
+
+
+def _few(batches: Iterable[Batch], modality: str) -> Iterator[tuple[Tensor, Tensor]]:
+    """Part batches: their places in the shared space take many times the memory that a step of training does."""
+    for batch in batches:
+        yield from zip(batch.inputs[modality].split(_AT_ONCE), batch.masks[modality].split(_AT_ONCE), strict=True)
