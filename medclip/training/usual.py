@@ -66,4 +66,6 @@ def usual_recording(model: ContrastiveModel, modality: str, batches: Iterable[Ba
 def _few(batches: Iterable[Batch], modality: str) -> Iterator[tuple[Tensor, Tensor]]:
     """Part batches: their places in the shared space take many times the memory that a step of training does."""
     for batch in batches:
-        yield from zip(batch.inputs[modality].split(_AT_ONCE), batch.masks[modality].split(_AT_ONCE), strict=True)
+        values, mask = batch.inputs[modality], batch.masks[modality]
+        for start in range(0, len(values), _AT_ONCE):
+            yield values[start : start + _AT_ONCE], mask[start : start + _AT_ONCE]
