@@ -31,19 +31,24 @@ def main() -> int:
     parser.add_argument("--n", type=int, default=20000, help="damaged copies of each format (default: 20000)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the damage (default: 0)")
     options = parser.parse_args()
-    formats = find_modality("ecg").formats()
     failures = []
-    sys.stdout.write(f"{'format':14}{'files':>7}{'copies':>8}{'read':>8}{'refused':>9}{'failed':>8}")
+    sys.stdout.write(f"{'format':18}{'files':>7}{'copies':>8}{'read':>8}{'refused':>9}{'failed':>8}")
     sys.stdout.write(f"{'slowest':>10}{'memory':>10}{'all':>9}   seed {options.seed}\n")
     for name in options.formats:
         recordings, start = RECORDINGS[name](options.data), time.perf_counter()
+        modality, _, form = name.partition("/")
         with tempfile.TemporaryDirectory(dir=_folder_in_memory()) as folder:
             result = fuzz_reader(
-                formats[name], recordings, options.n, options.seed, folder=Path(folder), secrets=SECRETS
+                find_modality(modality).formats()[form],
+                recordings,
+                options.n,
+                options.seed,
+                folder=Path(folder),
+                secrets=SECRETS,
             )
         failures += [f"{name} {failure}" for failure in result.failures]
         sys.stdout.write(
-            f"{name:14}{len(recordings):7}{options.n:8}{result.n_samples:8}{result.n_refusals:9}"
+            f"{name:18}{len(recordings):7}{options.n:8}{result.n_samples:8}{result.n_refusals:9}"
             f"{len(result.failures):8}{result.slowest_s:8.2f} s{result.largest_bytes / 1e6:7.0f} MB"
             f"{time.perf_counter() - start:7.0f} s\n"
         )

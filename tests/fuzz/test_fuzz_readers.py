@@ -24,7 +24,8 @@ N_MUTATIONS, SEED = 200, 20261126
 @pytest.mark.skipif(not (DATA / "ecg_formats").is_dir(), reason="MEDCLIP_TEST_DATA names no folder")
 @pytest.mark.parametrize("name", sorted(RECORDINGS))
 def test_damaged_files_give_a_sample_or_one_clear_line(name: str, tmp_path: Path) -> None:
-    form = find_modality("ecg").formats()[name]
+    modality, _, form_name = name.partition("/")
+    form = find_modality(modality).formats()[form_name]
     result = fuzz_reader(form, RECORDINGS[name](DATA), N_MUTATIONS, SEED, folder=tmp_path, secrets=SECRETS)
     assert result.failures == []
     assert result.n_samples + result.n_refusals == N_MUTATIONS

@@ -69,7 +69,8 @@ class DicomFile:
         """
         if self.pixel_offset is None:
             raise FormatError(f"{self.path} holds no picture", action="choose another file of this study")
-        dataset = _unshared(self.header)
+        with decoding(self.path, "its header"):
+            dataset = _unshared(self.header)
         with _opened(self.path) as file, decoding(self.path, "its pixel data"):
             content, _ = _content_of(self.path, file)
             content.seek(self.pixel_offset)
@@ -81,7 +82,7 @@ def _unshared(header: FileDataset) -> FileDataset:
     """Return a header that can be changed: pydicom's own copy keeps its elements in the same place."""
     from pydicom.dataset import FileDataset
 
-    # Not their values, which would be decoded.
+    # Not their values, which would be decoded; pydicom decodes some all the same, such as those of length 0.
     elements: Any = {tag: copy.copy(header.get_item(tag)) for tag in list(header.keys())}
     is_implicit, is_little_endian = header.original_encoding
     copied = FileDataset("", elements, None, header.file_meta, bool(is_implicit), bool(is_little_endian))

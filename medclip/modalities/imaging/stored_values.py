@@ -141,7 +141,7 @@ def stored_values(file: DicomFile, frames: range | None = None) -> StoredValues:
     form = pixel_format_of(file)
     wanted = range(form.n_frames) if frames is None else frames
     dataset = file.with_pixels()
-    if not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+    if not _is_encapsulated(file):
         _check_length(len(dataset[_pixel_keyword(dataset)].value), form, file.path)
         array = _decoded(dataset, file, wanted, {"correct_unused_bits": False})
         return StoredValues(_without_other_bits(array, form), form)
@@ -176,6 +176,19 @@ def _check_format(form: PixelFormat, path: Path) -> None:
             received=f"{form.n_frames} of {form.rows} x {form.columns} pixels",
             allowed=f"up to {_MAXIMUM_BYTES} bytes",
         )
+
+
+def _is_encapsulated(file: DicomFile) -> bool:
+    from pydicom.uid import UID
+
+    try:
+        return bool(UID(file.transfer_syntax).is_encapsulated)
+    except ValueError as error:
+        raise FormatError(
+            f"{file.path} is coded in a way that is not read",
+            received="an unknown transfer syntax",
+            action=_EXPORT_AGAIN,
+        ) from error
 
 
 def _pixel_keyword(dataset: FileDataset) -> str:

@@ -105,6 +105,18 @@ def test_truncated_fragments_are_refused(tmp_path: Path) -> None:
         open_dicom(path).with_pixels()
 
 
+def test_an_empty_element_of_no_known_kind_is_one_line(tmp_path: Path) -> None:
+    """pydicom decodes it while the header is copied; found by fuzzing."""
+    data = image(ramp(4, 5))
+    data.ReferringPhysicianName = ""
+    path = write(tmp_path / "x.dcm", data)
+    content = path.read_bytes()
+    at = content.index(b"\x08\x00\x90\x00PN\x00\x00")
+    path.write_bytes(content[: at + 4] + b"RN" + content[at + 6 :])
+    with pytest.raises(FormatError, match=r"x\.dcm is damaged: its header cannot be decoded"):
+        open_dicom(path).with_pixels()
+
+
 def test_too_large_missing_and_foreign_files(tmp_path: Path) -> None:
     path = write(tmp_path / "file", image(ramp(16, 16)))
     with pytest.raises(FormatError, match="too large: received"):

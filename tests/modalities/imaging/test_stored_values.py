@@ -173,6 +173,17 @@ def test_jpeg_2000_that_disagrees_about_sign(header_is_signed: bool, stream_is_s
     assert bool(stored.notes) is (header_is_signed != stream_is_signed)
 
 
+@pytest.mark.parametrize("wrong", [b"1.2.840.10008.1.2.9", b"1.2.840.10008.1.1\x00\x00", b"1.3.840.10008.1.2.1"])
+def test_what_names_no_transfer_syntax_is_one_line(wrong: bytes, tmp_path: Path) -> None:
+    """Unknown, the class of another service, and private; found by fuzzing."""
+    path = write(tmp_path / "file", image(ramp(4, 5)))
+    content = path.read_bytes()
+    assert content.count(b"1.2.840.10008.1.2.1\x00") == 1
+    path.write_bytes(content.replace(b"1.2.840.10008.1.2.1\x00", wrong + b"\x00"))
+    with pytest.raises(FormatError, match="coded in a way that is not read: received an unknown transfer syntax"):
+        stored_values(open_dicom(path))
+
+
 @pytest.mark.parametrize(("syntax", "kind"), [("80", "u1"), ("80", "u2"), ("90", "u1"), ("90", "i2")])
 def test_lossless_codings_are_lossless(syntax: str, kind: str, tmp_path: Path) -> None:
     array = ramp(kind=kind, top=255 if kind == "u1" else 4095)
