@@ -34,8 +34,9 @@ _RLE = "1.2.840.10008.1.2.5"
 _END_OF_PICTURE, _FILLING = b"\xff\xd9", b"\x00\xff"
 # pydicom's plug-ins in the order in which they are tried, and the package that brings the first. pylibjpeg can decode
 # JPEG through a library under the GPL; it is left out there.
+# Pillow before GDCM for baseline JPEG: of damaged ones GDCM ends the whole process.
 _PLUGINS: Mapping[str, tuple[tuple[str, ...], str]] = {
-    **dict.fromkeys((f"1.2.840.10008.1.2.4.{number}" for number in (50, 51)), (("gdcm", "pillow"), "python-gdcm")),
+    **dict.fromkeys((f"1.2.840.10008.1.2.4.{number}" for number in (50, 51)), (("pillow", "gdcm"), "Pillow")),
     **dict.fromkeys((f"1.2.840.10008.1.2.4.{number}" for number in (57, 70)), (("gdcm",), "python-gdcm")),
     **dict.fromkeys((f"1.2.840.10008.1.2.4.{number}" for number in (80, 81)), (("pyjpegls", "gdcm"), "pyjpegls")),
     **dict.fromkeys(_JPEG_2000, (("pylibjpeg", "gdcm", "pillow"), "pylibjpeg-openjpeg")),
