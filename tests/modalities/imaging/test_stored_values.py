@@ -184,6 +184,22 @@ def test_what_names_no_transfer_syntax_is_one_line(wrong: bytes, tmp_path: Path)
         stored_values(open_dicom(path))
 
 
+def test_baseline_jpeg_is_not_left_to_gdcm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GDCM ends the process on some damaged pictures, which no reader can catch."""
+    dataset, stream = image(ramp(64, 48, kind="u1", top=255)), io.BytesIO()
+    Image.fromarray(dataset.pixel_array).save(stream, "JPEG", quality=90)
+    dataset.PixelData = encapsulate([stream.getvalue()])
+    dataset["PixelData"].is_undefined_length = True
+    dataset.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.50"
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("GDCM was asked")
+
+    monkeypatch.setattr("pydicom.pixels.decoders.gdcm._decode_frame", refuse)
+    assert module._decoder_of(open_dicom(write(tmp_path / "file", dataset)))[1] == "pillow"
+    assert stored_values(open_dicom(tmp_path / "file")).array.shape == (1, 64, 48)
+
+
 @pytest.mark.parametrize(("syntax", "kind"), [("80", "u1"), ("80", "u2"), ("90", "u1"), ("90", "i2")])
 def test_lossless_codings_are_lossless(syntax: str, kind: str, tmp_path: Path) -> None:
     array = ramp(kind=kind, top=255 if kind == "u1" else 4095)
